@@ -1,0 +1,1 @@
+"""What is wanted, and everything that follows from it. Pure: no Pulumi, no I/O, no clock."""

@@ -1,0 +1,108 @@
+"""Arda, the Talos cluster that runs the workloads. Valinor is its control plane, the Istari its workers.
+
+Owns the realm's shape. Refuses the CNI's and the gateways' content, which are the edge's and GitOps'.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from model.fields import Address, Mac, Name, Positive, Range, Shape, Subnet, Text
+
+
+class DiskIdentity(Shape):
+    """Which of a node's disks is meant, where its kind alone does not tell."""
+
+    serial: Text | None = None
+    """Serial number as Talos reports it."""
+    wwid: Text | None = None
+    """World-wide id as Talos reports it."""
+    by_id: Text | None = None
+    """Name under `/dev/disk/by-id/`, for storage systems that want a path."""
+
+
+class ClusterNode(Shape):
+    """One machine of the Talos cluster."""
+
+    hardware: Name = Field(alias="class")
+    """Its hardware class."""
+    role: Literal["control-plane", "worker"]
+    """`control-plane` runs etcd and the API; `worker` does not."""
+    address: Address
+    """Its address."""
+    mac: Mac
+    """MAC of its first network card."""
+    reach: Literal["router-reservation", "our-reservation", "kernel-argument", "static"]
+    """How it has its address before it has its configuration."""
+    boot: Literal["netboot", "flashed"] = "netboot"
+    """`netboot`: Ainur boots it. `flashed`: the owner wrote the image onto its disk or card."""
+    port: Text | None = None
+    """Its switch port, `switch/number`."""
+    disks: dict[Name, DiskIdentity] = Field(default_factory=dict)
+    """Identity of its disks, by the class's names for them."""
+    labels: dict[str, str] = Field(default_factory=dict)
+    """Kubernetes labels of the node."""
+
+
+class BgpPeer(Shape):
+    """A BGP neighbour that LoadBalancer addresses are announced to."""
+
+    address: Address
+    """The neighbour."""
+    asn: Positive
+    """Its AS number."""
+
+
+class Bgp(Shape):
+    """Announce LoadBalancer addresses by BGP instead of L2."""
+
+    asn: Positive
+    """The cluster's own AS number."""
+    peers: tuple[BgpPeer, ...] = Field(min_length=1)
+    """Neighbours."""
+
+
+class Cni(Shape):
+    """What of Cilium's behaviour is the lab's choice."""
+
+    load_balancer_mode: Literal["snat", "dsr", "hybrid"] = "snat"
+    """`dsr` answers the client directly; it breaks addresses that are reached through a VPN subnet router."""
+    routing: Literal["native", "tunnel"] = "native"
+    """`native` needs all nodes in one VLAN."""
+    maglev: bool = True
+    """Consistent hashing of connections."""
+    hubble: bool = True
+    """Flow visibility."""
+    gateway_api: bool = False
+    """Whether Cilium serves gateways itself; not together with Envoy's."""
+    l2_announcements: bool = True
+    """Answer ARP for LoadBalancer addresses."""
+    bgp: Bgp | None = None
+    """Announce by BGP."""
+
+
+class Cluster(Shape):
+    """The Talos cluster."""
+
+    name: Name
+    """The cluster's name."""
+    vlan: Name
+    """VLAN its nodes stand in."""
+    vip: Address
+    """Address of the Kubernetes API, held by the leading control plane."""
+    pods: Subnet
+    """Pod addresses."""
+    services: Subnet
+    """Service addresses."""
+    load_balancer_pool: Range | None = None
+    """Addresses for Services of type LoadBalancer, gateways included."""
+    schedulable_control_planes: bool = False
+    """Whether workloads may run on control planes."""
+    disk_encryption: bool = False
+    """Whether Talos encrypts its partitions (TPM where secure boot is on)."""
+    cni: Cni = Cni()
+    """Cilium's choices."""
+    talos_contract: Text | None = None
+    """Talos minor the cluster's secrets were made with, `v1.12`. Left out: that of `versions.talos`. Never lower it."""
+    nodes: dict[Name, ClusterNode] = Field(min_length=1)
+    """Its machines by host name."""

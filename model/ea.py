@@ -1,0 +1,144 @@
+"""Eä, the network: racks, switches, power, VLANs, DHCP, DNS and the boot services' addresses.
+
+Owns the network's shape and its plan: the one table of addresses, and the router's checklist. Refuses to drive the
+router, which is the owner's.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from model.fields import Address, Mac, Name, Positive, Range, Shape, Subnet, Text
+
+
+class Router(Shape):
+    """The owner's router. Never driven by this program."""
+
+    address: Address
+    """Its address on the boot VLAN."""
+    model: Text | None = None
+    """What it is, for the checklist."""
+    asn: Positive | None = None
+    """Its BGP AS number, where the cluster peers with it."""
+
+
+class Dhcp(Shape):
+    """How addresses are leased on a VLAN where our dnsmasq answers."""
+
+    mode: Literal["server", "proxy"]
+    """`server`: dnsmasq owns leases and reservations. `proxy`: the router does, dnsmasq only adds boot options."""
+    range: Range
+    """The dynamic scope; in mode `proxy` it is the router's, stated so that nothing else is put into it."""
+
+
+class Vlan(Shape):
+    """One layer-2 segment and its subnet."""
+
+    subnet: Subnet
+    """Its subnet."""
+    gateway: Address
+    """The router's address in it."""
+    tag: int | None = Field(default=None, strict=True)
+    """802.1Q tag, 1 to 4094. Left out: untagged."""
+    dhcp: Dhcp | None = None
+    """Left out: our dnsmasq is silent here and the router alone leases."""
+    mtu: Positive = 1500
+    """MTU of the segment."""
+
+
+class Netboot(Shape):
+    """Where machines boot from."""
+
+    vlan: Name
+    """The VLAN that machines boot on."""
+    address: Address
+    """The VIP of TFTP and HTTP, held by whichever Pi leads."""
+    workstation: Address | None = None
+    """The machine that serves the very first boot, before the bootstrap cluster stands."""
+    unknown_machines: Literal["local-disk", "maintenance"] = "local-disk"
+    """What a machine nobody listed may do: boot its own disk, or come up in Talos maintenance mode, without secrets."""
+    default_class: Name | None = None
+    """The hardware class whose image an unknown machine gets; REQUIRED with `maintenance`."""
+
+
+class Switch(Shape):
+    """A switch in a rack."""
+
+    model: Text
+    """What it is."""
+    ports: Positive
+    """How many ports it has; they are numbered from 1."""
+    poe_budget_watts: Positive | None = None
+    """What it can feed over PoE in all. Left out: no PoE."""
+    poe_ports: Positive | None = None
+    """How many ports, from 1, give PoE. Left out: all of them."""
+    watts: Positive = 30
+    """Its own draw, without PoE."""
+    vlan: Name | None = None
+    """VLAN of its management address."""
+    address: Address | None = None
+    """Its management address."""
+
+
+class Ups(Shape):
+    """A battery, and what hangs on it."""
+
+    model: Text
+    """What it is."""
+    watts: Positive
+    """What it can carry, in watts (not VA)."""
+    feeds: tuple[Name, ...] = Field(min_length=1)
+    """The switches, nodes and devices that die with it."""
+    vlan: Name | None = None
+    """VLAN of its management address."""
+    address: Address | None = None
+    """Its management address."""
+    watcher: Name | None = None
+    """The device that watches it and tells the others to shut down."""
+
+
+class Device(Shape):
+    """A machine on the network that is neither a cluster node nor a switch: a NAS, a watcher, a KVM."""
+
+    model: Text
+    """What it is."""
+    vlan: Name
+    """VLAN it stands in."""
+    address: Address
+    """Its address there."""
+    mac: Mac | None = None
+    """Its MAC, where an address is to be reserved for it."""
+    port: Text | None = None
+    """Its switch port, `switch/number`."""
+    watts: Positive = 10
+    """Worst-case draw in watts."""
+    poe: bool = False
+    """Whether the switch port feeds it."""
+
+
+class Rack(Shape):
+    """A rack and what is screwed into it."""
+
+    switches: dict[Name, Switch] = Field(default_factory=dict)
+    """Its switches by name."""
+    ups: dict[Name, Ups] = Field(default_factory=dict)
+    """Its batteries by name."""
+    devices: dict[Name, Device] = Field(default_factory=dict)
+    """Its other devices by name."""
+
+
+class Network(Shape):
+    """The world the clusters live in."""
+
+    router: Router
+    """The owner's router."""
+    resolvers: tuple[Address, ...] = ()
+    """DNS servers for names that are not ours."""
+    time_servers: tuple[Text, ...] = ()
+    """NTP servers for every machine."""
+    vlans: dict[Name, Vlan] = Field(min_length=1)
+    """Segments by name."""
+    netboot: Netboot | None = None
+    """Left out: no machine here boots from the network."""
+    racks: dict[Name, Rack] = Field(default_factory=dict)
+    """Racks by name."""

@@ -1,0 +1,69 @@
+"""The GitOps folders as data: what apps there are, and the chart each one pins.
+
+Owns reading an app folder's texts (`kustomization.yaml` with `helmCharts`, or Flux's `release.yaml`). Refuses the disk:
+the listing is handed in as `path → text`, paths relative to `gitops/<environment>/`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+Tree = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A pinned Helm chart, as the folder that reconciles it says. One source for whoever installs it first."""
+
+    name: str
+    repository: str
+    """`https://…` or `oci://…`, without the chart's name."""
+    version: str
+    release: str
+    namespace: str
+    values: Mapping[str, Any]
+
+    @property
+    def oci(self) -> bool:
+        """Whether the chart comes from an OCI registry."""
+        return self.repository.startswith("oci://")
+
+
+def apps(tree: Tree, cluster: str) -> tuple[tuple[str, str], ...]:
+    """Every `(category, app)` of a cluster, sorted."""
+    parts = (path.split("/") for path in tree)
+    return tuple(sorted({(p[1], p[2]) for p in parts if p[0] == cluster and len(p) > 3}))
+
+
+def chart(tree: Tree, cluster: str, category: str, app: str) -> Chart | None:
+    """The chart that `<cluster>/<category>/<app>/` pins, or None when the folder or its chart is not there.
+
+    Errors: none for content; what is malformed is a finding of the GitOps laws, which call `charts` first.
+    """
+    folder = f"{cluster}/{category}/{app}"
+    document = _mapping(tree.get(f"{folder}/kustomization.yaml"))
+    entries = document.get("helmCharts") or []
+    if not isinstance(entries, list) or not entries or not isinstance(entries[0], dict):
+        return None
+    entry = entries[0]
+    values = _mapping(tree.get(f"{folder}/{entry.get('valuesFile', 'values.yaml')}"))
+    return Chart(
+        name=str(entry.get("name", "")),
+        repository=str(entry.get("repo", "")),
+        version=str(entry.get("version", "")),
+        release=str(entry.get("releaseName", entry.get("name", ""))),
+        namespace=str(entry.get("namespace", document.get("namespace", ""))),
+        values=values,
+    )
+
+
+def _mapping(text: str | None) -> dict[str, Any]:
+    if text is None:
+        return {}
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        return {}
+    return found if isinstance(found, dict) else {}

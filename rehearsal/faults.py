@@ -1,0 +1,79 @@
+"""What goes wrong on purpose, as data.
+
+Owns the shape of a fault and the count of how often each has struck. It refuses to own what happens then: the world
+refuses with the fault's message, or the engine is killed by whoever registered for that.
+
+A *point* names a moment: ``<package>/<Kind>/<operation>/<before|after>/<resource name>``, for example
+``talos/Bootstrap/create/after/arda-bootstrap``. ``after`` means the world has changed but the answer is lost.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import random
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+from rehearsal.world.errors import EngineKilled, Refusal
+
+FaultKind = Literal["error", "kill"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong.
+
+    ``where`` is a glob over points; it strikes from the ``when``-th match on (1 = the first), ``times`` times, each
+    with ``chance`` (0..1, drawn from the seed). ``error`` refuses with ``message``, ``kill`` ends the engine.
+    """
+
+    kind: FaultKind
+    where: str
+    when: int = 1
+    times: int = 1
+    chance: float = 1.0
+    message: str = "connection reset by peer"
+
+
+class Faults:
+    """The faults of one run. The same seed and the same points give the same strikes."""
+
+    def __init__(self, faults: list[Fault] | None = None, seed: int = 0) -> None:
+        self.faults = faults or []
+        self._random = random.Random(seed)  # noqa: S311 - a replayable rehearsal, no secret is drawn from it
+        self._seen = [0] * len(self.faults)
+        self._struck = [0] * len(self.faults)
+
+    def strike(self, point: str) -> None:
+        """Raise ``Refusal`` or ``EngineKilled`` when a fault is due at ``point``."""
+        for index, fault in enumerate(self.faults):
+            if not fnmatch.fnmatchcase(point, fault.where):
+                continue
+            self._seen[index] += 1
+            due = self._seen[index] >= fault.when and self._struck[index] < fault.times
+            if due and self._random.random() < fault.chance:
+                self._struck[index] += 1
+                if fault.kind == "kill":
+                    raise EngineKilled(point)
+                raise Refusal(fault.message)
+
+
+def load_faults(path: Path) -> Faults:
+    """Faults from a JSON or YAML file ``{seed: int, faults: [{kind, where, when?, times?, chance?, message?}]}``.
+
+    Raises ``ValueError`` for an unknown key, an unknown kind or a missing ``where``.
+    """
+    document: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    faults = []
+    for entry in document.get("faults", []):
+        try:
+            fault = Fault(**entry)
+        except TypeError as error:
+            raise ValueError(f"{path}: {entry}: {error}") from error
+        if fault.kind not in get_args(FaultKind):
+            raise ValueError(f"{path}: unknown kind of fault {fault.kind!r}, known are {', '.join(get_args(FaultKind))}")
+        faults.append(fault)
+    return Faults(faults, int(document.get("seed", 0)))

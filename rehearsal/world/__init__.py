@@ -1,0 +1,121 @@
+"""The simulated outside world.
+
+Owns what exists outside the program during a rehearsal, section by section, with a journal of what happened and a file
+in which all of it outlives the process. It refuses to own gRPC and Pulumi (``rehearsal.standins``), and it never asks
+the program's own rooms what would be right: it reads the raw environment and judges from its own facts.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rehearsal.durations import duration
+from rehearsal.faults import Faults
+from rehearsal.world.errors import Refusal
+
+VERSION = 1
+_BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+
+
+class World:
+    """Everything outside the program. All that must last lies in ``data``, as JSON.
+
+    Every room gets ``section(name)`` and keeps its facts there; whoever changes something does it inside ``change()``,
+    which holds the lock and saves. ``environment`` is the raw dict of the stack file, ``repository`` a folder holding
+    the ``gitops/`` tree that the World's Git server hands out.
+    """
+
+    def __init__(
+        self,
+        environment: dict[str, Any],
+        *,
+        file: Path | None = None,
+        repository: Path | None = None,
+        faults: Faults | None = None,
+        authorized_keys: tuple[str, ...] = (),
+    ) -> None:
+        self.environment = environment
+        self.file = file
+        self.repository = repository
+        self.faults = faults or Faults()
+        self.authorized_keys = authorized_keys
+        self.lock = threading.RLock()
+        self.data: dict[str, Any] = _load(file) or {"version": VERSION, "clock": 0.0, "journal": [], "sections": {}}
+
+    def section(self, name: str) -> dict[str, Any]:
+        """The room's own part of ``data``: made empty at first, changed in place."""
+        sections: dict[str, Any] = self.data["sections"]
+        return sections.setdefault(name, {})
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Hold the World, then save it: also when a refusal leaves half of a change behind, as outside."""
+        with self.lock:
+            try:
+                yield
+            finally:
+                self.save()
+
+    def journal(self, operation: str, *, kind: str, subject: str, duration_of: str = "") -> None:
+        """Write down that ``operation`` happened to ``subject``, and let the simulated clock pass. Holds no secrets."""
+        takes = duration(duration_of or f"{kind}.{operation}")
+        entries: list[dict[str, Any]] = self.data["journal"]
+        entries.append(
+            {
+                "at": self.data["clock"],
+                "operation": operation,
+                "kind": kind,
+                "subject": subject,
+                "low": takes.low,
+                "high": takes.high,
+                "source": takes.source,
+            }
+        )
+        self.data["clock"] += takes.low
+
+    def entries(self) -> list[dict[str, Any]]:
+        """The journal, oldest first: ``{at, operation, kind, subject, low, high, source}``, times in seconds."""
+        return list(self.data["journal"])
+
+    def now(self) -> str:
+        """The World's own time, RFC 3339: a fixed start and what the journal's operations took at least."""
+        moment = _BEGIN + datetime.timedelta(seconds=self.data["clock"])
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def issue_secret(self, value: str) -> str:
+        """Remember that the World gave out ``value`` as a secret, and hand it back."""
+        issued: list[str] = self.section("secrets").setdefault("issued", [])
+        if value not in issued:
+            issued.append(value)
+        return value
+
+    def issued_secrets(self) -> list[str]:
+        """Every secret value the World ever gave out: none may be found in state, events or output in clear."""
+        return list(self.section("secrets").get("issued", []))
+
+    def save(self) -> None:
+        """Write ``data`` to the file, whole or not at all, readable by its owner only."""
+        if self.file is None:
+            return
+        with self.lock:
+            draft = self.file.with_name(f".{self.file.name}.draft")
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                stream.write(json.dumps(self.data, separators=(",", ":")))
+            draft.replace(self.file)
+
+
+def _load(file: Path | None) -> dict[str, Any] | None:
+    if file is None or not file.exists():
+        return None
+    data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    if data.get("version") != VERSION:
+        raise Refusal(f"{file}: a world of version {data.get('version')}, this rack knows version {VERSION}")
+    return data

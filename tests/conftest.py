@@ -12,7 +12,9 @@ def _require_tool(name: str) -> str:
     if path:
         return path
     if os.environ.get("CI") == "true":
-        pytest.fail(f"{name} is missing, and in CI a missing tool is a failure: .ci/run has to install it", pytrace=False)
+        pytest.fail(
+            f"{name} is missing, and in CI a missing tool is a failure: .ci/run has to install it", pytrace=False
+        )
     pytest.skip(f"{name} is not installed here")
 
 

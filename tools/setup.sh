@@ -16,7 +16,7 @@ except ImportError: sys.exit(3)' >/dev/null 2>&1 || status=$?
             3) second_best=${second_best:-$python} ;;
         esac
     done
-    echo "$second_best" # bootstrap.py will say what this one lacks
+    echo "$second_best" # tools/bootstrap.py will say what this one lacks
 }
 
 if ! cmp -s requirements.txt .venv/requirements.stamp || ! [ -x .venv/bin/python ]; then
@@ -25,5 +25,5 @@ if ! cmp -s requirements.txt .venv/requirements.stamp || ! [ -x .venv/bin/python
         echo "Ilúvatar needs Python 3.11 or newer, and neither python3 nor python3.11 to python3.14 on PATH is that: install one and run this again." >&2
         exit 2
     fi
-    "$python" tools/bootstrap.py || exit $?
+    "$python" -m tools.bootstrap || exit $?
 fi

@@ -1,0 +1,90 @@
+"""Who may use a rack: one rehearsal at a time, and no engine's lock outliving the engine.
+
+Owns the rack's own lock and the lifting of a dead engine's lock in the rack's backend. Refuses to lift any lock whose
+process lives, and never looks at a backend that is not a rack's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+
+class RackBusy(Exception):
+    """Another process is using this rack; the message says which one and what to do."""
+
+
+@dataclass(frozen=True)
+class LiftedLock:
+    """A backend lock whose engine was dead: its process id, and when it had taken the lock (the backend's own words)."""
+
+    pid: int
+    since: str
+
+
+@contextlib.contextmanager
+def only_one(path: Path, doing: str) -> Iterator[int]:
+    """Hold the rack's lock at `path` and give its file descriptor; RackBusy when somebody else holds it.
+
+    The kernel frees the lock with its last holder, so handing the descriptor to the engine and to the World's process
+    keeps a rack closed until they too are gone, however this process ended.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RackBusy(_who_holds(handle)) from None
+        handle.truncate(0)
+        handle.write(json.dumps({"pid": os.getpid(), "doing": doing, "since": f"{datetime.now():%H:%M:%S}"}))
+        handle.flush()
+        yield handle.fileno()
+
+
+def _who_holds(handle: IO[str]) -> str:
+    handle.seek(0)
+    try:
+        holder = json.loads(handle.read())
+    except json.JSONDecodeError:  # caught between the other's truncate and write
+        return "Another rehearsal of this stack has just started: wait for it to end, or stop it."
+    what = f"`{holder['doing']}`, process {holder['pid']}, since {holder['since']}"
+    if _alive(holder["pid"]):
+        return f"Another rehearsal of this stack is running ({what}): wait for it to end, or stop it with Ctrl-C there."
+    return f"An earlier rehearsal was killed ({what}) and what it started is still ending: try again in a few seconds."
+
+
+def lift_dead(backend: Path) -> list[LiftedLock]:
+    """Remove the locks in the rack's own `backend` whose process on this host is dead, and return them.
+
+    RackBusy when a lock's process lives or sits on another host. Measured: an engine killed with SIGKILL leaves its lock
+    behind, and every later run fails until someone removes it.
+    """
+    lifted = []
+    for path in sorted((backend / ".pulumi" / "locks").glob("**/*.json")):
+        lock = json.loads(path.read_text(encoding="utf-8"))
+        if lock["hostname"] != socket.gethostname() or _alive(lock["pid"]):
+            raise RackBusy(
+                f"The rack's state is locked by process {lock['pid']} on {lock['hostname']}, since {lock['timestamp']}."
+                " If that is no engine of yours, start anew with --fresh: a rack holds nothing of value."
+            )
+        path.unlink()
+        lifted.append(LiftedLock(pid=lock["pid"], since=lock["timestamp"]))
+    return lifted
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,163 @@
+"""The rack: the real engine runs the real program, and everything outside it is simulated.
+
+Owns the order in which the parts of a rehearsal are started and stopped, and the runs of the engine. Refuses to own the
+parts themselves (the engine's process, the World's process, locks, the folder), how a run is shown, and the person's own
+stack: their stack file is read, never written, and their backend, login and plugins are never looked at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import runpy
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from pulumi import automation as auto
+
+from rehearsal.engine import Engine, engine_environment, scrubbed_process
+from rehearsal.engine_events import Diagnostic, Listener, Transcript
+from rehearsal.interrupts import Interrupts
+from rehearsal.locks import LiftedLock, lift_dead, only_one
+from rehearsal.rack_folder import Lab, RackFolder, make_private, write_private
+from rehearsal.world_process import world
+
+Verb = Literal["preview", "up", "refresh", "destroy"]
+Notice = Callable[[Transcript], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the engine, over. `trouble` is empty when it went well; `stopped` when a person ended it."""
+
+    verb: Verb
+    transcript: Transcript
+    seconds: float
+    trouble: str = ""
+    stopped: bool = False
+
+    @property
+    def well(self) -> bool:
+        """Whether the engine did all it was asked."""
+        return not self.trouble
+
+    def errors(self) -> list[Diagnostic]:
+        """What went wrong, in the engine's words; never empty when the run did not go well."""
+        said = [entry for entry in self.transcript.diagnostics if entry.grade == "error"]
+        telling = [entry for entry in said if entry.message not in ("update failed", "preview failed")]
+        return telling or said or ([Diagnostic("error", "", self.trouble)] if self.trouble else [])
+
+
+class Rack:
+    """An open rack: its World runs, its stack is selected. Made by `open_rack`."""
+
+    def __init__(self, folder: RackFolder, stack: auto.Stack, engine: Engine, lifted: list[LiftedLock]) -> None:
+        """Take the parts as `open_rack` has made them; `lifted` are the dead engines' locks it removed."""
+        self.folder = folder
+        self.lifted = lifted
+        self._stack = stack
+        self._engine = engine
+
+    def run(self, verb: Verb, notice: Notice | None = None) -> Run:
+        """Let the engine do one thing to its end, telling `notice` as it goes. What it says is kept in `<verb>.txt`."""
+        listener = Listener(notice)
+        started = time.monotonic()
+        trouble = ""
+        with Interrupts(self._engine.interrupt) as interrupts:
+            try:
+                said = self._operations()[verb](on_event=listener, color="never").stdout
+            except auto.CommandError as error:
+                said = str(error)
+                trouble = said.partition("stderr:")[2].strip() or said.strip()
+        write_private(self.folder.path / f"{verb}.txt", said)
+        run = Run(verb, listener.transcript, time.monotonic() - started, trouble)
+        return replace(run, stopped=interrupts.came) if trouble else run
+
+    def _operations(self) -> dict[Verb, Callable[..., Any]]:
+        stack = self._stack
+        return {"preview": stack.preview, "up": stack.up, "refresh": stack.refresh, "destroy": stack.destroy}
+
+    def state(self) -> dict[str, Any]:
+        """The engine's state of the stack as it exports it, secrets encrypted: `{manifest, resources?: [...]}`."""
+        return dict(json.loads(self._ask("stack", "export").stdout)["deployment"])
+
+    def unprotect(self) -> None:
+        """Take the protection off every resource in the state, as a person does by hand before a destroy."""
+        self._ask("state", "unprotect", "--all", "--yes")
+
+    def world(self) -> dict[str, Any]:
+        """What the World holds, as it was last saved."""
+        return dict(json.loads(self.folder.world.read_text(encoding="utf-8")))
+
+    def _ask(self, *words: str) -> auto.CommandResult:
+        return self._engine.run([*words, "--stack", self._stack.name], self._stack.workspace.work_dir, {})
+
+
+@contextlib.contextmanager
+def open_rack(racks: Path, lab: Lab, binary: Path, *, fresh: bool, doing: str) -> Iterator[Rack]:
+    """Open the rack of `lab` below the folder `racks`, with the CLI `binary`, for as long as the context lasts.
+
+    `fresh` removes what an earlier rehearsal left of this rack: state, World and keys. `doing` is told to whoever finds
+    the rack busy. Raises RackBusy, WorldTrouble, EngineTrouble, UnreadableStackFile, and auto.CommandError when the
+    engine will not make the stack.
+    """
+    make_private(racks)
+    write_private(racks / ".gitignore", "*\n")
+    folder = RackFolder(racks / lab.stack)
+    with only_one(racks / f"{lab.stack}.lock", doing) as lock, scrubbed_process():
+        if fresh or not folder.sealed.exists():
+            folder.remove()
+        folder.make(lab)
+        secrets = {} if folder.sealed.exists() else folder.make_keys()
+        keys = folder.keys()
+        lifted = lift_dead(folder.backend)
+        with (
+            world(folder.path, lab.stack_file, folder.work, [keys.authorized_key], [lock]) as ports,
+            contextlib.chdir(folder.work),  # where Pulumi's language host would run the program
+        ):
+            engine = Engine(
+                binary, engine_environment(folder.home, folder.backend, keys.passphrase, ports), keep_open=[lock]
+            )
+            workspace = auto.LocalWorkspace(
+                work_dir=str(folder.work), pulumi_command=engine, program=_inline(folder.work / "__main__.py", lab.program)
+            )
+            if secrets:
+                stack = _make_stack(folder, lab, workspace, engine, secrets)
+            else:
+                stack = auto.Stack.select(lab.stack, workspace)
+            folder.copy_stack_file(lab)
+            yield Rack(folder, stack, engine, lifted)
+
+
+def _make_stack(
+    folder: RackFolder, lab: Lab, workspace: auto.LocalWorkspace, engine: Engine, secrets: dict[str, str]
+) -> auto.Stack:
+    """Make the stack, and let the engine encrypt the rack's secrets into a stack file that holds nothing else."""
+    stack_file = folder.stack_file(lab.stack)
+    write_private(stack_file, "config: {}\n")
+    stack = auto.Stack.create(lab.stack, workspace)
+    for key, value in secrets.items():
+        engine.run(["config", "set", "--secret", key, "--stack", lab.stack], workspace.work_dir, {}, stdin=value)
+    write_private(folder.sealed, stack_file.read_text(encoding="utf-8"))
+    return stack
+
+
+def _inline(main: Path, program: Path) -> auto.PulumiFn:
+    """The program as the engine is to run it: the very `__main__.py`, anew each time, importing from its own folder."""
+
+    def run() -> None:
+        root = str(program.parent)
+        added = root not in sys.path
+        if added:
+            sys.path.insert(0, root)
+        try:
+            runpy.run_path(str(main), run_name="__main__")
+        finally:
+            if added:
+                sys.path.remove(root)
+
+    return run

@@ -1,0 +1,138 @@
+"""One rack's folder on disk: where its parts lie, what it is given, which keys it was made with.
+
+    .rack/<stack>.lock           who uses the rack
+    .rack/<stack>/keys.json      this rack's passphrase and the public half of its SSH key
+                 /sealed.yaml    its secrets, encrypted by the engine
+                 /world.json     the simulated world; world.log is what its process says
+                 /backend, home  the engine's state and home
+                 /work           the project as the engine sees it: a copy of the stack file, links to program and gitops/
+                 /<verb>.txt     what the engine said last, as a person at a terminal would have seen it
+
+Owns this layout and the folder's privacy. Refuses to write anything outside it, and to keep a secret in clear that the
+engine has sealed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from rehearsal.keys import api_token, passphrase, ssh_key
+from rehearsal.stack_copy import Sealed, rack_copy, sealed_in
+
+PROJECT = "iluvatar"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What is rehearsed. `stack_file` and `program` are files; `gitops` is the folder holding `<environment>/…`."""
+
+    stack: str
+    stack_file: Path
+    gitops: Path
+    program: Path
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What a rack keeps in clear, readable by its owner only: the state's passphrase, and who may log in to its hosts."""
+
+    passphrase: str
+    authorized_key: str
+
+
+@dataclass(frozen=True)
+class RackFolder:
+    """The folder of one rack; `path` is `.rack/<stack>`."""
+
+    path: Path
+
+    @property
+    def backend(self) -> Path:
+        """The engine's file backend."""
+        return self.path / "backend"
+
+    @property
+    def home(self) -> Path:
+        """The home folder the engine is told it has."""
+        return self.path / "home"
+
+    @property
+    def work(self) -> Path:
+        """The Pulumi project the engine works in."""
+        return self.path / "work"
+
+    @property
+    def world(self) -> Path:
+        """The World's file; absent until its process ran."""
+        return self.path / "world.json"
+
+    @property
+    def sealed(self) -> Path:
+        """The rack's encrypted secrets; absent in a rack that was never finished."""
+        return self.path / "sealed.yaml"
+
+    def make(self, lab: Lab) -> None:
+        """Make what is missing and point the project at `lab`: its program, its gitops/, the project file."""
+        for folder in (self.path, self.backend, self.home, self.work):
+            make_private(folder)
+        _link(self.work / "__main__.py", lab.program)
+        _link(self.work / "gitops", lab.gitops)
+        project = lab.program.parent / "Pulumi.yaml"
+        write_private(self.work / "Pulumi.yaml", project_file(project.read_text() if project.exists() else ""))
+
+    def remove(self) -> None:
+        """Remove the rack with all it holds. It is nobody's only copy of anything."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def stack_file(self, stack: str) -> Path:
+        """Where the engine finds this stack's configuration."""
+        return self.work / f"Pulumi.{stack}.yaml"
+
+    def copy_stack_file(self, lab: Lab) -> None:
+        """Bring the person's stack file in as it is now, with this rack's secrets. UnreadableStackFile as `rack_copy`."""
+        sealed: Sealed = sealed_in(self.sealed.read_text(encoding="utf-8"))
+        write_private(self.stack_file(lab.stack), rack_copy(lab.stack_file.read_text(encoding="utf-8"), sealed))
+
+    def keys(self) -> Keys:
+        """The keys this rack was made with. FileNotFoundError in a rack without any."""
+        return Keys(**json.loads((self.path / "keys.json").read_text(encoding="utf-8")))
+
+    def make_keys(self) -> dict[str, str]:
+        """Make this rack's keys and give the secrets still to be sealed, by configuration key."""
+        login = ssh_key("rack")
+        keys = {"passphrase": passphrase(), "authorized_key": login.public}
+        write_private(self.path / "keys.json", json.dumps(keys))
+        return {f"{PROJECT}:bootstrapSshKey": login.private, f"{PROJECT}:cloudflareApiToken": api_token()}
+
+
+def project_file(text: str) -> str:
+    """The rack's Pulumi.yaml from the checkout's: the same project without options for a language host.
+
+    The rack runs the program inline and has no language host, and no virtual environment of its own to point one at.
+    """
+    project = yaml.safe_load(text) or {}
+    return yaml.safe_dump({**project, "name": project.get("name", PROJECT), "runtime": "python"}, allow_unicode=True)
+
+
+def make_private(folder: Path) -> None:
+    """Make `folder` and its parents, readable by its owner only."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write `path`, whole, readable by its owner only."""
+    draft = path.with_name(f".{path.name}.draft")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
+        stream.write(text)
+    draft.replace(path)
+
+
+def _link(link: Path, target: Path) -> None:
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)

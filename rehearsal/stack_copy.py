@@ -1,0 +1,88 @@
+"""The rack's copy of a stack file: the person's data word for word, the rack's secrets in place of theirs.
+
+Owns the copy's text. It is edited as text, not loaded and dumped: the engine reads stack files with Go's YAML, and a
+rewritten file would hide from a rehearsal what the engine makes of the person's own spelling. Refuses to judge the data.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode
+
+_ENCRYPTION_KEYS = frozenset({"encryptionsalt", "encryptedkey", "secretsprovider"})
+
+
+class UnreadableStackFile(Exception):
+    """The file cannot be a stack file; the message says why, with line and column where YAML knows them."""
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """Secrets as the engine encrypted them for this rack: configuration key to ciphertext, and the salt they need."""
+
+    secrets: dict[str, str]
+    salt: str
+
+
+def sealed_in(text: str) -> Sealed:
+    """What a stack file holds after `pulumi config set --secret`; KeyError when it holds nothing of the kind."""
+    document = yaml.safe_load(text)
+    secrets = {key: value["secure"] for key, value in document.get("config", {}).items()}
+    return Sealed(secrets=secrets, salt=document["encryptionsalt"])
+
+
+def rack_copy(text: str, sealed: Sealed) -> str:
+    """`text` of a stack file with every encrypted value taken out and the `sealed` ones put in.
+
+    The person's own secrets cannot be read without their passphrase, and a rehearsal has no business with them.
+    UnreadableStackFile when the text is no stack file, or writes `config` in braces.
+    """
+    document = _document(text)
+    config = next((value for key, value in document.value if key.value == "config"), None)
+    if not isinstance(config, MappingNode) or config.flow_style or not config.value:
+        raise UnreadableStackFile("a stack file needs a `config:` block with its keys on the lines below it")
+    gone: set[int] = set()
+    for key, value in document.value:
+        if key.value in _ENCRYPTION_KEYS:
+            gone |= _lines(key, value)
+    for key, value in config.value:
+        if _is_secure(value) or key.value in sealed.secrets:
+            gone |= _lines(key, value)
+    first = config.value[0][0].start_mark
+    lines = text.splitlines(keepends=True)
+    kept = [line for number, line in enumerate(lines) if number >= first.line and number not in gone]
+    head = [line for number, line in enumerate(lines[: first.line]) if number not in gone]
+    indent = " " * first.column
+    secure = [f"{indent}{key}:\n{indent}  secure: {value}\n" for key, value in sorted(sealed.secrets.items())]
+    if kept and not kept[-1].endswith("\n"):
+        kept[-1] += "\n"
+    return "".join([*head, *secure, *kept, f"encryptionsalt: {sealed.salt}\n"])
+
+
+def _document(text: str) -> MappingNode:
+    try:
+        document = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UnreadableStackFile(f"it is not YAML: {error.problem}{where}") from None
+    except yaml.YAMLError as error:
+        raise UnreadableStackFile(f"it is not YAML: {error}") from None
+    if not isinstance(document, MappingNode):
+        raise UnreadableStackFile("a stack file is a mapping with the key `config`")
+    return document
+
+
+def _is_secure(value: Node) -> bool:
+    if not isinstance(value, MappingNode):
+        return False
+    return any(isinstance(key, ScalarNode) and key.value == "secure" for key, _ in value.value)
+
+
+def _lines(key: Node, value: Node) -> set[int]:
+    """The numbers of the lines an entry takes; a block's end mark stands at the start of the line after it."""
+    end = value.end_mark
+    last = end.line if end.column > 0 or end.line == key.start_mark.line else end.line - 1
+    return set(range(key.start_mark.line, last + 1))

@@ -6,19 +6,33 @@ from collections.abc import Callable
 
 import pytest
 
+from tools.gobuild import pin_of
+
+# Debian keeps daemons where an ordinary user's PATH does not look.
+PATHS = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
+
+
+def _built(name: str) -> str | None:
+    try:
+        tool = pin_of(name).cached()
+    except LookupError:
+        return None
+    return str(tool) if tool.exists() else None
+
 
 def _require_tool(name: str) -> str:
-    path = shutil.which(name)
+    path = _built(name) or shutil.which(name, path=PATHS)
     if path:
         return path
     if os.environ.get("CI") == "true":
-        pytest.fail(
-            f"{name} is missing, and in CI a missing tool is a failure: .ci/run has to install it", pytrace=False
-        )
+        pytest.fail(f"{name} is missing, and in CI that is a failure: .ci/run has to install it", pytrace=False)
     pytest.skip(f"{name} is not installed here")
 
 
 @pytest.fixture(scope="session")
 def require_tool() -> Callable[[str], str]:
-    """`require_tool("dnsmasq")` gives the tool's path; without it the test is skipped, and in CI failed."""
+    """`require_tool("dnsmasq")` gives the tool's path, the build pinned under tools/ before one on PATH.
+
+    Where it is missing the test is skipped with a plain word, and in CI failed.
+    """
     return _require_tool

@@ -49,5 +49,6 @@ def _is_running(process: subprocess.Popen[str]) -> bool:
 
 def _collect(process: subprocess.Popen[str], said: list[str]) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        said.append(line.rstrip())
+    with process.stdout as lines:
+        for line in lines:
+            said.append(line.rstrip())

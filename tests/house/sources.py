@@ -1,0 +1,33 @@
+"""The project's own files, for the house rules to read."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = ("model", "render", "components", "stacks", "rehearsal", "cli")
+_NOT_OURS = {".git", ".venv", "node_modules", "__pycache__", "out", ".pulumi"}
+
+
+def files(*suffixes: str) -> Iterator[Path]:
+    """Every file of the project with one of these suffixes, or every file at all."""
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = sorted(name for name in folders if name not in _NOT_OURS and not name.endswith("_cache"))
+        for name in sorted(names):
+            path = Path(folder, name)
+            if path.is_file() and (not suffixes or path.suffix in suffixes):
+                yield path
+
+
+def text_files() -> Iterator[tuple[Path, str]]:
+    """Every file that is text, with it."""
+    for path in files():
+        try:
+            yield path, path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+
+
+def shown(path: Path) -> str:
+    """The path as a person reads it."""
+    return path.relative_to(ROOT).as_posix()

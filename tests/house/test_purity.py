@@ -1,0 +1,60 @@
+"""model/ and render/ are pure. import-linter judges what they import; this judges what runs and is called."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.house.sources import ROOT, files, shown
+
+IMPORT_EVERYTHING = """
+import importlib, pkgutil, sys
+for room in sys.argv[1:]:
+    package = importlib.import_module(room)
+    for module in pkgutil.walk_packages(package.__path__, f"{room}."):
+        importlib.import_module(module.name)
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+HEAVY = {"pulumi", "grpc", "typer", "rich", "requests", "pytest"}
+IMPURE_NAMES = {"open", "input", "print", "exec", "eval", "breakpoint"}
+IMPURE_METHODS = {"now", "today", "utcnow", "write_text", "write_bytes", "getenv"}
+
+
+def _loaded_by(*rooms: str) -> set[str]:
+    run = subprocess.run(
+        [sys.executable, "-c", IMPORT_EVERYTHING, *rooms], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.split())
+
+
+def _pure_modules() -> Iterator[Path]:
+    return (path for path in files(".py") if path.relative_to(ROOT).parts[0] in {"model", "render"})
+
+
+def _impure_calls(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            called = node.func
+            named = isinstance(called, ast.Name) and called.id in IMPURE_NAMES
+            method = isinstance(called, ast.Attribute) and called.attr in IMPURE_METHODS
+            if named or method:
+                yield f"{shown(path)}:{node.lineno} {ast.unparse(called)}()"
+
+
+def test_importing_model_and_render_loads_nothing_heavy():
+    heavy = {name for name in _loaded_by("model", "render") if name in HEAVY or name.startswith("pulumi")}
+    assert not heavy, f"model/ and render/ must import without these: {sorted(heavy)}"
+
+
+def test_model_and_render_ask_no_clock_and_touch_no_file():
+    impure = [call for path in _pure_modules() for call in _impure_calls(path)]
+    assert not impure, f"hand it in as data instead: {impure}"
+
+
+def test_the_program_imports_only_its_composition():
+    tree = ast.parse((ROOT / "__main__.py").read_text(encoding="utf-8"))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    rooms = {name.partition(".")[0] for name in imported} - {"pulumi", "__future__"}
+    assert rooms <= {"stacks"}, f"__main__.py enters {sorted(rooms)}, and may enter only stacks/"

@@ -3,6 +3,7 @@
 Owns the realm's shape. Refuses to know what runs on it: that is GitOps' (`model.gitops`).
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -55,3 +56,64 @@ class Bootstrap(Shape):
     """How its machines are reached."""
     nodes: dict[Name, BootstrapNode] = Field(min_length=1)
     """Its machines by host name."""
+
+
+@dataclass(frozen=True)
+class BootstrapNodePlan:
+    """One Pi, every value decided."""
+
+    name: str
+    role: Literal["server", "agent"]
+    address: str
+    mac: str
+    serial: str
+    host_key: str | None
+    persistent: bool
+    """Whether its system lives on an SD card; else it netboots and only its NVMe remembers."""
+
+
+@dataclass(frozen=True)
+class BootstrapPlan:
+    """The bootstrap cluster, every value decided. Nodes are sorted by name; `first` is the Vala that starts it."""
+
+    name: str
+    api: str
+    """URL of the Kubernetes API, `https://<vip>:6443`."""
+    vip: str
+    k3s: str
+    user: str
+    authorized_keys: tuple[str, ...]
+    first: BootstrapNodePlan
+    nodes: tuple[BootstrapNodePlan, ...]
+
+    @property
+    def joining(self) -> tuple[BootstrapNodePlan, ...]:
+        """Everyone but the first: servers before agents."""
+        others = [node for node in self.nodes if node.name != self.first.name]
+        return tuple(sorted(others, key=lambda node: (node.role != "server", node.name)))
+
+
+def plan_bootstrap(bootstrap: Bootstrap, k3s: str) -> BootstrapPlan:
+    """Decide the bootstrap cluster; `k3s` is the pinned release."""
+    nodes = tuple(
+        BootstrapNodePlan(
+            name=name,
+            role=node.role,
+            address=str(node.address),
+            mac=node.mac,
+            serial=node.serial,
+            host_key=node.host_key,
+            persistent="sd" in node.boot,
+        )
+        for name, node in sorted(bootstrap.nodes.items())
+    )
+    return BootstrapPlan(
+        name=bootstrap.name,
+        api=f"https://{bootstrap.vip}:6443",
+        vip=str(bootstrap.vip),
+        k3s=k3s,
+        user=bootstrap.ssh.user,
+        authorized_keys=bootstrap.ssh.authorized_keys,
+        first=next(node for node in nodes if node.role == "server"),
+        nodes=nodes,
+    )

@@ -3,6 +3,7 @@
 Owns the realm's shape. Refuses routes and certificates of single applications: they live beside the application.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -79,3 +80,87 @@ class Edge(Shape):
     """Public names besides the gateways' own."""
     vpn: Vpn | None = None
     """Left out: no VPN."""
+
+
+@dataclass(frozen=True)
+class RecordPlan:
+    """A record at Cloudflare. Exactly one of `content` and `tunnel` is set."""
+
+    name: str
+    type: Literal["A", "CNAME"]
+    content: str | None
+    tunnel: bool
+    """Whether it points at the tunnel, whose id only the tunnel itself knows."""
+    proxied: bool
+
+
+@dataclass(frozen=True)
+class TunnelPlan:
+    """The tunnel and its rules, first match wins; the last is the catch-all."""
+
+    name: str
+    ingress: tuple[tuple[str | None, str, str | None], ...]
+    """(host name or None for all, service URL, TLS server name or None)."""
+
+
+@dataclass(frozen=True)
+class GatewayPlan:
+    """One gateway, pinned."""
+
+    name: str
+    address: str
+    hostname: str
+    audience: Literal["public", "lan"]
+
+
+@dataclass(frozen=True)
+class EdgePlan:
+    """How a request arrives, every value decided. Sorted by name."""
+
+    domain: str
+    account_id: str | None
+    zone_id: str | None
+    gateways: tuple[GatewayPlan, ...]
+    records: tuple[RecordPlan, ...]
+    tunnel: TunnelPlan | None
+
+
+def plan_edge(edge: Edge, domain: str) -> EdgePlan:
+    """Decide names, records and the tunnel's rules for a domain."""
+    gateways = tuple(
+        GatewayPlan(name, str(gateway.address), gateway.hostname, gateway.audience)
+        for name, gateway in sorted(edge.gateways.items())
+    )
+    records = _records(edge) if edge.cloudflare else []
+    return EdgePlan(
+        domain=domain,
+        account_id=edge.cloudflare.account_id if edge.cloudflare else None,
+        zone_id=edge.cloudflare.zone_id if edge.cloudflare else None,
+        gateways=gateways,
+        records=tuple(sorted(records, key=lambda record: record.name)),
+        tunnel=_tunnel(edge, domain) if edge.tunnel and edge.cloudflare else None,
+    )
+
+
+def _records(edge: Edge) -> list[RecordPlan]:
+    """A public gateway behind the tunnel is a proxied CNAME to it; every other gateway an unproxied A."""
+    tunnelled = {edge.tunnel.gateway} if edge.tunnel else set()
+    found = []
+    for name, gateway in edge.gateways.items():
+        through = name in tunnelled
+        kind: Literal["A", "CNAME"] = "CNAME" if through else "A"
+        found.append(RecordPlan(gateway.hostname, kind, None if through else str(gateway.address), through, through))
+    for record in edge.records:
+        target = edge.gateways[record.target].hostname
+        found.append(RecordPlan(record.name, "CNAME", target, False, record.target in tunnelled))
+    return found
+
+
+def _tunnel(edge: Edge, domain: str) -> TunnelPlan | None:
+    if edge.tunnel is None:
+        return None
+    gateway = edge.gateways[edge.tunnel.gateway]
+    service = f"https://{edge.hops[edge.tunnel.via].address if edge.tunnel.via else gateway.address}:443"
+    names = (domain, f"*.{domain}")
+    rules = tuple((name, service, gateway.hostname) for name in names)
+    return TunnelPlan(edge.tunnel.name, (*rules, (None, "http_status:404", None)))

@@ -25,3 +25,9 @@ class Finding:
     """How to mend it, with the nearest valid value where there is one."""
     against: str | None = None
     """The other owner of a clash, dotted."""
+
+
+def text(finding: Finding) -> str:
+    """A finding as a person reads it: code and place, what is wrong, how to mend it."""
+    against = f"\n    against: {finding.against}" if finding.against else ""
+    return f"{finding.grade} {finding.code} at {finding.path}\n    {finding.message}{against}\n    mend it: {finding.hint}"

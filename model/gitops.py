@@ -3,11 +3,13 @@
 Owns the shape. The folders themselves are handed in as data (`model.tree`); nothing here reads a disk.
 """
 
+from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
 
 from model.fields import Name, Shape, Text
+from model.tree import Chart, Tree, seed
 
 
 class GitopsCluster(Shape):
@@ -28,3 +30,36 @@ class Gitops(Shape):
     """Branch or tag."""
     clusters: dict[Name, GitopsCluster] = Field(default_factory=dict)
     """By cluster name."""
+
+
+@dataclass(frozen=True)
+class GitopsClusterPlan:
+    """The engine on one cluster, every value decided."""
+
+    cluster: str
+    engine: Literal["argocd", "flux"]
+    repository: str
+    revision: str
+    chart: Chart
+    """The engine's own chart, as the folder that will manage it pins it."""
+    categories: tuple[tuple[str, str], ...]
+    """(category, folder in the repository), sorted."""
+
+
+ENGINE_APP = {"argocd": "argo-cd", "flux": "flux-operator"}
+"""The app folder that holds the engine itself."""
+
+
+def plan_gitops(gitops: Gitops, environment: str, tree: Tree) -> tuple[GitopsClusterPlan, ...]:
+    """Decide what is seeded on each cluster. Errors: LookupError when the engine's folder is not there (a law says so)."""
+    return tuple(
+        GitopsClusterPlan(
+            cluster=name,
+            engine=gitops.engine,
+            repository=gitops.repository,
+            revision=gitops.revision,
+            chart=seed(tree, name, ENGINE_APP[gitops.engine]),
+            categories=tuple((c, f"gitops/{environment}/{name}/{c}") for c in sorted(cluster.categories)),
+        )
+        for name, cluster in sorted(gitops.clusters.items())
+    )

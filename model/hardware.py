@@ -28,7 +28,7 @@ class Disk(Shape):
 class Overlay(Shape):
     """A Talos overlay: the board support a single-board computer needs."""
 
-    name: Name
+    name: Text
     """The overlay's name, such as `rpi_generic` or `turingrk1`."""
     image: Text
     """The image that carries it, such as `siderolabs/sbc-rockchip`."""

@@ -59,6 +59,18 @@ def chart(tree: Tree, cluster: str, category: str, app: str) -> Chart | None:
     )
 
 
+def seed(tree: Tree, cluster: str, app: str) -> Chart:
+    """The chart of an app that this program installs first, in whichever category it lives.
+
+    Errors: LookupError naming the folder that is missing; the GitOps laws find it before anything is planned.
+    """
+    for category, name in apps(tree, cluster):
+        found = chart(tree, cluster, category, name) if name == app else None
+        if found:
+            return found
+    raise LookupError(f"no folder {cluster}/<category>/{app} pins a chart")
+
+
 def _mapping(text: str | None) -> dict[str, Any]:
     if text is None:
         return {}

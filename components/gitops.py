@@ -1,0 +1,51 @@
+"""GitOps' seed: the engine, and what tells it which folders are this cluster's.
+
+Owns the seed. Refuses what runs on the cluster: from here on that is Git's.
+"""
+
+from collections.abc import Sequence
+
+import pulumi
+
+from components.bindings import helm, kubernetes
+from model.gitops import GitopsClusterPlan
+from render import argocd, manifests
+
+ARGOCD = "iluvatar:gitops:ArgoCD"
+
+
+class ArgoCD(pulumi.ComponentResource):
+    """Argo CD on one cluster, with its project and one ApplicationSet a category."""
+
+    seeded: list[pulumi.Resource]
+    """The ApplicationSets: from here on Argo CD works by itself."""
+
+    def __init__(
+        self,
+        name: str,
+        plan: GitopsClusterPlan,
+        *,
+        provider: kubernetes.Provider,
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(ARGOCD, name, None, opts)
+        key = plan.cluster
+
+        def options(*waits: pulumi.Resource, kept: bool = False) -> pulumi.ResourceOptions:
+            return pulumi.ResourceOptions(
+                parent=self, provider=provider, depends_on=list(waits), retain_on_delete=kept
+            )
+
+        # Argo CD runs here, and it is Argo CD's from now on: a destroyed stack leaves it standing
+        body = manifests.namespace(plan.chart.namespace)
+        namespace = kubernetes.KubernetesObject(f"gitops-namespace-{key}", body, options(*after, kept=True))
+        release = helm.seed(f"gitops-argo-cd-{key}", plan.chart, options(namespace), adopted=True)
+        project = kubernetes.KubernetesObject(f"gitops-project-{key}", argocd.project(plan), options(release))
+        self.seeded = [
+            kubernetes.KubernetesObject(
+                f"gitops-apps-{key}-{category}", argocd.application_set(plan, category, folder), options(project)
+            )
+            for category, folder in plan.categories
+        ]
+        self.register_outputs({})

@@ -1,0 +1,79 @@
+"""Talos images: which schematic a hardware class needs, its id computed offline, and the references that follow.
+
+Owns the schematic's canonical text and every image reference. Refuses to ask the image factory: the id is a hash of
+the text, so names are known at preview (Sidero's image-factory, `pkg/schematic`).
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from model.hardware import Arch, HardwareClass, TalosImage
+
+FACTORY = "factory.talos.dev"
+
+
+@dataclass(frozen=True)
+class Image:
+    """The Talos image of one hardware class at one version."""
+
+    hardware: str
+    arch: Arch
+    schematic: str
+    """Canonical YAML of the schematic: exactly the bytes whose hash is its id."""
+    schematic_id: str
+    installer: str
+    """Container image that installs and upgrades a machine of this class."""
+    kernel_path: str
+    """Path of the kernel under the boot server, without the leading slash."""
+    initramfs_path: str
+    """Path of the initramfs under the boot server, without the leading slash."""
+
+
+class _Indented(yaml.SafeDumper):
+    """Lists indented under their key, as Go's yaml.v3 writes them: PyYAML's default would hash differently."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002 # PyYAML's signature
+        super().increase_indent(flow, False)
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Indented.add_representer(str, _represent_text)
+
+
+def schematic(image: TalosImage) -> str:
+    """The canonical YAML of a schematic: 4-space indent, keys in the factory's own order, a trailing newline."""
+    document: dict[str, Any] = {}
+    if image.overlay:
+        document["overlay"] = {"image": image.overlay.image, "name": image.overlay.name}
+        if image.overlay.options:
+            document["overlay"]["options"] = dict(sorted(image.overlay.options.items()))
+    customization: dict[str, Any] = {}
+    if image.kernel_args:
+        customization["extraKernelArgs"] = list(image.kernel_args)
+    if image.extensions:
+        customization["systemExtensions"] = {"officialExtensions": list(image.extensions)}
+    document["customization"] = customization
+    return yaml.dump(document, Dumper=_Indented, sort_keys=False, indent=4, width=4096, default_flow_style=False)
+
+
+def image(name: str, hardware: HardwareClass, talos: str) -> Image:
+    """The image of a class at a Talos version, `v1.12.4`."""
+    text = schematic(hardware.talos)
+    identity = hashlib.sha256(text.encode()).hexdigest()
+    installer = "metal-installer-secureboot" if hardware.talos.secure_boot else "metal-installer"
+    folder = f"talos/{identity}/{talos}"
+    return Image(
+        hardware=name,
+        arch=hardware.arch,
+        schematic=text,
+        schematic_id=identity,
+        installer=f"{FACTORY}/{installer}/{identity}:{talos}",
+        kernel_path=f"{folder}/kernel-{hardware.arch}",
+        initramfs_path=f"{folder}/initramfs-{hardware.arch}.xz",
+    )

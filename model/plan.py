@@ -1,0 +1,87 @@
+"""The plan: every address, name and version decided, before anything is touched.
+
+Owns putting the realms' plans together. Refuses to judge: `model.laws` has found the environment free of errors.
+"""
+
+from dataclasses import dataclass
+
+from model.addresses import NetworkPlan, boot_entries, hosts, plan_network
+from model.ainur import BootstrapPlan, plan_bootstrap
+from model.edge import EdgePlan, plan_edge
+from model.environment import Environment
+from model.gitops import GitopsClusterPlan, plan_gitops
+from model.talos import ClusterPlan, plan_cluster
+from model.tree import Chart, Tree, seed
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that will be, frozen and sorted."""
+
+    name: str
+    domain: str
+    network: NetworkPlan
+    bootstrap: BootstrapPlan | None
+    cluster: ClusterPlan | None
+    cni: Chart | None
+    """Cilium, as the folder that will manage it pins it."""
+    gateway_controller: Chart | None
+    """Envoy Gateway, likewise."""
+    edge: EdgePlan
+    gitops: tuple[GitopsClusterPlan, ...]
+    leftovers: tuple[str, ...]
+    """What a destroyed stack leaves standing on purpose, `<where>/<what>/<name>`."""
+
+    def gitops_on(self, cluster: str) -> GitopsClusterPlan | None:
+        """What the engine does on a cluster, or None when nothing is reconciled there."""
+        return next((one for one in self.gitops if one.cluster == cluster), None)
+
+
+def plan(environment: Environment, tree: Tree) -> Plan:
+    """Decide everything. Pure: the same environment and tree give the same plan.
+
+    Errors: LookupError or AttributeError only for an environment that the laws refuse.
+    """
+    zone = f"{environment.name}.{environment.domain}"
+    versions = environment.versions
+    bootstrap = cluster = cni = gateway_controller = None
+    if environment.bootstrap and versions.k3s:
+        bootstrap = plan_bootstrap(environment.bootstrap, versions.k3s)
+    if environment.cluster and versions.talos and versions.kubernetes:
+        pair = (versions.talos, versions.kubernetes)
+        cluster = plan_cluster(
+            environment.cluster, environment.network, environment.storage, environment.hardware, pair, zone
+        )
+        cni = seed(tree, cluster.name, "cilium")
+        if environment.edge.gateways:
+            gateway_controller = seed(tree, cluster.name, "envoy-gateway")
+    gitops = plan_gitops(environment.gitops, environment.name, tree) if environment.gitops else ()
+    return Plan(
+        name=environment.name,
+        domain=environment.domain,
+        network=plan_network(environment, hosts(environment), zone, boot_entries(environment, cluster)),
+        bootstrap=bootstrap,
+        cluster=cluster,
+        cni=cni,
+        gateway_controller=gateway_controller,
+        edge=plan_edge(environment.edge, environment.domain),
+        gitops=gitops,
+        leftovers=_leftovers(bootstrap, cluster, cni, gateway_controller, gitops),
+    )
+
+
+def _leftovers(
+    bootstrap: BootstrapPlan | None,
+    cluster: ClusterPlan | None,
+    cni: Chart | None,
+    gateway_controller: Chart | None,
+    gitops: tuple[GitopsClusterPlan, ...],
+) -> tuple[str, ...]:
+    """Machines keep what is installed on them; what GitOps adopted is GitOps', and is never uninstalled from here."""
+    found = [f"machine/{node.name}" for node in cluster.nodes] if cluster else []
+    found += [f"host/{node.name}" for node in bootstrap.nodes] if bootstrap else []
+    for chart in (cni, gateway_controller):
+        if cluster and chart:
+            found.append(f"{cluster.name}/helm-release/{chart.namespace}/{chart.release}")
+    found += [f"{one.cluster}/helm-release/{one.chart.namespace}/{one.chart.release}" for one in gitops]
+    return tuple(sorted(found))

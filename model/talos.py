@@ -1,0 +1,191 @@
+"""The Talos cluster's plan: every node's image, disks, links and order, decided from the shape in `model.arda`.
+
+Owns what follows from the cluster's data. Refuses text: the machine configuration is `render.talos`'.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from typing import Literal
+
+from model.arda import Cluster, ClusterNode
+from model.ea import Network
+from model.hardware import Disk, HardwareClass
+from model.images import Image, image
+from model.storage import Storage
+
+
+@dataclass(frozen=True)
+class DataDisk:
+    """A disk that a storage system uses on a node."""
+
+    system: str
+    """Name of the storage system."""
+    kind: str
+    """What the system is: `longhorn`, `rook-ceph`, `openebs`."""
+    match: str
+    """CEL expression by which Talos picks the disk."""
+    size_gb: int
+    """Size as sold, GB."""
+
+
+@dataclass(frozen=True)
+class ClusterNodePlan:
+    """One Talos machine, every value decided."""
+
+    name: str
+    role: Literal["control-plane", "worker"]
+    address: str
+    prefix: int
+    """Prefix length of its subnet."""
+    gateway: str
+    mtu: int
+    mac: str
+    link: str
+    """The link that carries the address."""
+    image: Image
+    boot: Literal["netboot", "flashed"]
+    install: Mapping[str, str]
+    """Talos disk selector of the disk it is installed to."""
+    data: tuple[DataDisk, ...]
+    labels: Mapping[str, str]
+    watchdog: str | None
+
+
+@dataclass(frozen=True)
+class ClusterPlan:
+    """The Talos cluster, every value decided. Nodes are sorted: control planes first, then by name."""
+
+    name: str
+    endpoint: str
+    """URL of the Kubernetes API, `https://<vip>:6443`."""
+    vip: str
+    talos: str
+    contract: str
+    """Talos minor that the secrets were made with, `v1.12`."""
+    kubernetes: str
+    subnet: str
+    pods: str
+    services: str
+    pool: str | None
+    schedulable_control_planes: bool
+    resolvers: tuple[str, ...]
+    time_servers: tuple[str, ...]
+    search_domain: str
+    nodes: tuple[ClusterNodePlan, ...]
+    images: tuple[Image, ...]
+    """One a hardware class in use, sorted by class."""
+
+    @property
+    def control_planes(self) -> tuple[ClusterNodePlan, ...]:
+        """In the order in which they are touched; the first one is bootstrapped."""
+        return tuple(node for node in self.nodes if node.role == "control-plane")
+
+    @property
+    def workers(self) -> tuple[ClusterNodePlan, ...]:
+        """Sorted by name."""
+        return tuple(node for node in self.nodes if node.role == "worker")
+
+
+SELECT = {
+    "nvme": ({"type": "nvme"}, 'disk.transport == "nvme"'),
+    "ssd": ({"type": "ssd"}, 'disk.transport == "sata" && !disk.rotational'),
+    "hdd": ({"type": "hdd"}, "disk.rotational"),
+    "sd": ({"type": "sd"}, 'disk.transport == "mmc"'),
+    "emmc": ({"type": "sd"}, 'disk.transport == "mmc"'),
+}
+"""Disk kind → Talos install selector, CEL for volumes (Talos 1.12, `InstallDiskSelector`, `DiskSpec`)."""
+
+
+def install_selector(node: ClusterNode, hardware: HardwareClass) -> Mapping[str, str]:
+    """How Talos finds the disk to install to: by serial or wwid where the node gives one, else by kind."""
+    name, disk = system_disk(hardware)
+    identity = node.disks.get(name)
+    if identity and identity.serial:
+        return {"serial": identity.serial}
+    if identity and identity.wwid:
+        return {"wwid": identity.wwid}
+    return SELECT[disk.kind][0]
+
+
+def system_disk(hardware: HardwareClass) -> tuple[str, Disk]:
+    """Name and disk that a class is installed to; a law holds that there is exactly one."""
+    return next((name, disk) for name, disk in hardware.disks.items() if disk.role == "system")
+
+
+def volume_match(node: ClusterNode, name: str, disk: Disk) -> str:
+    """CEL expression that matches one data disk of a node and never the system disk."""
+    identity = node.disks.get(name)
+    if identity and identity.serial:
+        return f'disk.serial == "{identity.serial}"'
+    if identity and identity.wwid:
+        return f'disk.wwid == "{identity.wwid}"'
+    return f"{SELECT[disk.kind][1]} && !system_disk"
+
+
+def plan_cluster(
+    cluster: Cluster,
+    network: Network,
+    storage: Storage,
+    hardware: Mapping[str, HardwareClass],
+    versions: tuple[str, str],
+    zone: str,
+) -> ClusterPlan:
+    """Decide the cluster. `versions` is (Talos, Kubernetes); `zone` the internal DNS zone."""
+    talos, kubernetes = versions
+    images = {name: image(name, hardware[name], talos) for name in {n.hardware for n in cluster.nodes.values()}}
+    vlan = network.vlans[cluster.vlan]
+    nodes = [
+        _node(name, node, hardware[node.hardware], images[node.hardware], vlan.subnet, str(vlan.gateway), storage)
+        for name, node in cluster.nodes.items()
+    ]
+    return ClusterPlan(
+        name=cluster.name,
+        endpoint=f"https://{cluster.vip}:6443",
+        vip=str(cluster.vip),
+        talos=talos,
+        contract=cluster.talos_contract or talos.rpartition(".")[0],
+        kubernetes=kubernetes,
+        subnet=str(vlan.subnet),
+        pods=str(cluster.pods),
+        services=str(cluster.services),
+        pool=str(cluster.load_balancer_pool) if cluster.load_balancer_pool else None,
+        schedulable_control_planes=cluster.schedulable_control_planes,
+        resolvers=tuple(str(address) for address in network.resolvers),
+        time_servers=network.time_servers,
+        search_domain=zone,
+        nodes=tuple(sorted(nodes, key=lambda node: (node.role, node.name))),
+        images=tuple(images[name] for name in sorted(images)),
+    )
+
+
+def _node(
+    name: str, node: ClusterNode, hardware: HardwareClass, made: Image, subnet: IPv4Network, gateway: str, storage: Storage
+) -> ClusterNodePlan:
+    return ClusterNodePlan(
+        name=name,
+        role=node.role,
+        address=str(node.address),
+        prefix=subnet.prefixlen,
+        gateway=gateway,
+        mtu=hardware.mtu,
+        mac=node.mac,
+        link=hardware.nics[0],
+        image=made,
+        boot=node.boot,
+        install=install_selector(node, hardware),
+        data=tuple(_data_disks(name, node, hardware, storage)),
+        labels=dict(sorted(node.labels.items())),
+        watchdog=hardware.watchdog,
+    )
+
+
+def _data_disks(name: str, node: ClusterNode, hardware: HardwareClass, storage: Storage) -> list[DataDisk]:
+    found = []
+    for system_name, system in sorted(storage.systems.items()):
+        disk = hardware.disks.get(system.disk or "")
+        if disk is None or disk.role != "data" or (system.nodes and name not in system.nodes):
+            continue
+        match = volume_match(node, system.disk or "", disk)
+        found.append(DataDisk(system_name, system.kind, match, disk.size_gb))
+    return found

@@ -1,0 +1,101 @@
+"""Kubernetes objects that follow from the inventory: namespaces, address pools, gateways, boot files, the tunnel's token.
+
+Owns their bodies. Refuses what runs: that is Git's.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from model.edge import GatewayPlan
+from model.talos import ClusterPlan
+
+Manifest = dict[str, Any]
+
+GATEWAY_CLASS = "envoy"
+GATEWAY_CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
+"""The name Envoy Gateway watches for (its documentation, "GatewayClass")."""
+WILDCARD_SECRET = "wildcard-tls"  # noqa: S105 # a name, not a secret
+"""Where cert-manager puts the wildcard certificate that the gateways serve."""
+
+
+def namespace(name: str, security: Literal["privileged", "baseline", "restricted"] = "baseline") -> Manifest:
+    """A namespace with the Pod Security level that its pods need."""
+    labels = {f"pod-security.kubernetes.io/{mode}": security for mode in ("enforce", "warn")}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+
+
+def config_map(name: str, in_namespace: str, data: Mapping[str, str]) -> Manifest:
+    """A ConfigMap."""
+    metadata = {"name": name, "namespace": in_namespace}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": dict(data)}
+
+
+def address_pool(pool: str) -> Manifest:
+    """The addresses that Cilium may give to LoadBalancer Services; `pool` is `first-last`."""
+    first, _, last = pool.partition("-")
+    return {
+        "apiVersion": "cilium.io/v2alpha1",
+        "kind": "CiliumLoadBalancerIPPool",
+        "metadata": {"name": "lan"},
+        "spec": {"blocks": [{"start": first, "stop": last}]},
+    }
+
+
+def l2_announcement(cluster: ClusterPlan) -> Manifest:
+    """Who answers ARP for those addresses: each node, on the link that really carries its address."""
+    links = sorted({node.link for node in cluster.nodes})
+    spec: Manifest = {"loadBalancerIPs": True, "externalIPs": False, "interfaces": [f"^{link}$" for link in links]}
+    if not cluster.schedulable_control_planes:
+        absent = {"key": "node-role.kubernetes.io/control-plane", "operator": "DoesNotExist"}
+        spec["nodeSelector"] = {"matchExpressions": [absent]}
+    return {
+        "apiVersion": "cilium.io/v2alpha1",
+        "kind": "CiliumL2AnnouncementPolicy",
+        "metadata": {"name": "lan"},
+        "spec": spec,
+    }
+
+
+def gateway_class() -> Manifest:
+    """Envoy Gateway's class."""
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "GatewayClass",
+        "metadata": {"name": GATEWAY_CLASS},
+        "spec": {"controllerName": GATEWAY_CONTROLLER},
+    }
+
+
+def gateway(plan: GatewayPlan, domain: str, in_namespace: str) -> Manifest:
+    """A gateway pinned to its address, serving a domain and every name one level below it."""
+    certificate = {"kind": "Secret", "name": WILDCARD_SECRET}
+    routes = {"namespaces": {"from": "All"}}
+    tls = {"mode": "Terminate", "certificateRefs": [certificate]}
+    listeners = [{"name": "http", "protocol": "HTTP", "port": 80, "allowedRoutes": {"namespaces": {"from": "Same"}}}]
+    for name, host in (("https", f"*.{domain}"), ("https-apex", domain)):
+        one = {"name": name, "protocol": "HTTPS", "port": 443, "hostname": host, "allowedRoutes": routes, "tls": tls}
+        listeners.append(one)
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": plan.name, "namespace": in_namespace},
+        "spec": {
+            "gatewayClassName": GATEWAY_CLASS,
+            "infrastructure": {"annotations": {"lbipam.cilium.io/ips": plan.address}},
+            "listeners": listeners,
+        },
+    }
+
+
+def https_redirect(plan: GatewayPlan, in_namespace: str) -> Manifest:
+    """Plain HTTP at a gateway is only ever sent on to HTTPS."""
+    redirect = {"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "statusCode": 301}}
+    return {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": {"name": f"{plan.name}-https-redirect", "namespace": in_namespace},
+        "spec": {
+            "parentRefs": [{"name": plan.name, "sectionName": "http"}],
+            "rules": [{"filters": [redirect]}],
+        },
+    }

@@ -1,0 +1,50 @@
+"""The stack's outputs: how to reach what stands, and what to do next.
+
+Owns their names and forms. Refuses a secret that is not marked as one.
+"""
+
+import pulumi
+
+from components.ainur import BootstrapCluster
+from components.arda import Cluster
+from model.plan import Plan
+
+
+def publish(plan: Plan, ainur: BootstrapCluster | None, arda: Cluster | None) -> None:
+    """Export addresses, URLs, credentials (secret) and next steps."""
+    kubeconfigs = {}
+    if plan.bootstrap and ainur:
+        kubeconfigs[plan.bootstrap.name] = ainur.kubeconfig
+    if plan.cluster and arda:
+        kubeconfigs[plan.cluster.name] = arda.kubeconfig
+        pulumi.export("talosconfig", arda.talosconfig)
+    pulumi.export("kubeconfigs", pulumi.Output.secret(kubeconfigs))
+    pulumi.export("addresses", {host.name: host.address for host in plan.network.hosts})
+    pulumi.export("urls", urls(plan))
+    pulumi.export("nextSteps", next_steps(plan))
+
+
+def urls(plan: Plan) -> dict[str, str]:
+    """What can be opened or connected to, by name."""
+    found = {}
+    if plan.bootstrap:
+        found[f"{plan.bootstrap.name} API"] = plan.bootstrap.api
+    if plan.cluster:
+        found[f"{plan.cluster.name} API"] = plan.cluster.endpoint
+    if plan.network.netboot:
+        found["boot services"] = f"http://{plan.network.netboot.address}/boot.ipxe"
+    for gateway in plan.edge.gateways:
+        found[gateway.name] = f"https://{gateway.hostname}"
+    return found
+
+
+def next_steps(plan: Plan) -> list[str]:
+    """What the owner does now, as commands."""
+    steps = []
+    for name in (one.name for one in (plan.bootstrap, plan.cluster) if one):
+        pick = f"jq -r '.[\"{name}\"]'"
+        steps.append(f"{name}: pulumi stack output --show-secrets --json kubeconfigs | {pick} > {name}.kubeconfig")
+    if plan.cluster:
+        steps.append("talosctl: pulumi stack output --show-secrets talosconfig > talosconfig")
+    steps.append("back up the state, which holds the clusters' keys: pulumi stack export --file backup.json")
+    return steps

@@ -1,0 +1,70 @@
+"""A whole lab: Eä → Ainur → Arda → Cilium → gateways, Cloudflare → GitOps. The dependency graph on a page.
+
+Owns wiring: which realm waits for which gate of another. Refuses values: they are all decided in the plan.
+"""
+
+import pulumi
+
+from components.ainur import BootstrapCluster
+from components.arda import Cluster
+from components.cilium import Cilium
+from components.ea import BootServices, Network
+from components.edge import Cloudflare, Gateways
+from components.gitops import ArgoCD
+from model.plan import Plan
+from stacks import exports, secrets
+from stacks.door import enter
+
+
+def build() -> None:
+    """Register the lab of the selected stack, and its outputs."""
+    config = pulumi.Config()
+    environment, plan = enter(config)
+    ssh_key = secrets.read(secrets.SSH_KEY, config) if environment.bootstrap else None
+    token = secrets.read(secrets.CLOUDFLARE, config) if environment.edge.cloudflare else None
+    ainur, bootable = _ainur(plan, ssh_key)
+    arda = _arda(plan, bootable, token)
+    exports.publish(plan, ainur, arda)
+
+
+def _ainur(
+    plan: Plan, ssh_key: pulumi.Output[str] | None
+) -> tuple[BootstrapCluster | None, list[pulumi.Resource]]:
+    """The bootstrap cluster, and the gate after which a machine that is switched on finds something to boot."""
+    if plan.bootstrap is None or ssh_key is None:
+        return None, []
+    ainur = BootstrapCluster("ainur", plan.bootstrap, plan.name, ssh_key=ssh_key)
+    network = Network("ea", plan.network, provider=ainur.provider)
+    gitops = plan.gitops_on(plan.bootstrap.name)
+    seeded: list[pulumi.Resource] = []
+    if gitops:
+        seed = ArgoCD("ainur-gitops", gitops, provider=ainur.provider, after=network.published)
+        seeded = seed.seeded
+    if plan.network.netboot is None:
+        return ainur, []
+    first = ainur.connection(plan.bootstrap.first)
+    after = [*network.published, *seeded]
+    services = BootServices("ea-boot", plan.network.netboot, seen_from=first, after=after)
+    return ainur, [services.answering]
+
+
+def _arda(plan: Plan, bootable: list[pulumi.Resource], token: pulumi.Output[str] | None) -> Cluster | None:
+    """The Talos cluster, its network, the way in, and what keeps it as Git says."""
+    cloudflare = Cloudflare("edge-cloudflare", plan.edge, api_token=token) if token else None
+    if plan.cluster is None or plan.cni is None:
+        return None
+    gitops = plan.gitops_on(plan.cluster.name)
+    adopted = gitops is not None
+    arda = Cluster("arda", plan.cluster, plan.name, after=bootable)
+    cilium = Cilium("cilium", plan.cni, plan.cluster, provider=arda.provider, adopted=adopted, after=arda.joined)
+    seeds: list[pulumi.Resource] = [cilium.release]
+    if plan.gateway_controller:
+        chart = plan.gateway_controller
+        after = cilium.announced
+        gateways = Gateways("edge-gateways", chart, plan.edge, provider=arda.provider, adopted=adopted, after=after)
+        seeds += gateways.standing
+        if cloudflare:
+            cloudflare.hand_token(chart.namespace, arda.provider, gateways.namespace)
+    if gitops:
+        ArgoCD("arda-gitops", gitops, provider=arda.provider, after=seeds)
+    return arda

@@ -1,0 +1,73 @@
+"""The stack's secrets: which an environment needs, and what a preview does while they are missing.
+
+Owns the keys. Refuses to carry a secret in the environment object, and to touch anything without it: a missing one is
+a note in a preview and an error in an `up`.
+"""
+
+from dataclasses import dataclass
+
+import pulumi
+
+from model.environment import Environment
+from model.findings import Finding
+
+
+@dataclass(frozen=True)
+class SecretKey:
+    """A stack key that holds a secret."""
+
+    key: str
+    """Its name below `iluvatar:`."""
+    purpose: str
+    """What it is and where to get it."""
+    placeholder: str
+    """Stands in for it during a preview: well-formed, so that no provider complains, and good for nothing."""
+    from_file: bool = False
+    """Whether it is set from a file, being too long for a line."""
+
+    @property
+    def command(self) -> str:
+        """What the owner types to set it; the value is asked for or read, never an argument."""
+        return f"pulumi config set --secret {self.key}" + (" < ~/.ssh/id_ed25519" if self.from_file else "")
+
+
+CLOUDFLARE = SecretKey(
+    "cloudflareApiToken",
+    "an API token with DNS:Edit on the zone and Cloudflare Tunnel:Edit on the account (My Profile, API Tokens)",
+    "0" * 40,
+)
+SSH_KEY = SecretKey(
+    "bootstrapSshKey",
+    "the private half of a key in bootstrap.ssh.authorized_keys",
+    "not set: this preview reaches no machine",
+    from_file=True,
+)
+
+
+def needed(environment: Environment) -> tuple[SecretKey, ...]:
+    """The secrets that this environment needs."""
+    wanted = []
+    if environment.bootstrap:
+        wanted.append(SSH_KEY)
+    if environment.edge.cloudflare:
+        wanted.append(CLOUDFLARE)
+    return tuple(wanted)
+
+
+def missing(environment: Environment, present: set[str]) -> list[Finding]:
+    """A note for each needed secret that is not among the `present` keys."""
+    return [
+        Finding("secret-missing", "note", key.key, f"not set yet: {key.purpose}", key.command)
+        for key in needed(environment)
+        if key.key not in present
+    ]
+
+
+def read(key: SecretKey, config: pulumi.Config) -> pulumi.Output[str]:
+    """The secret, or in a preview its placeholder; errors: `pulumi.RunError` in an `up` without it."""
+    found = config.get_secret(key.key)
+    if found is not None:
+        return found
+    if pulumi.runtime.is_dry_run():
+        return pulumi.Output.secret(key.placeholder)
+    raise pulumi.RunError(f"{key.key} is not set: {key.purpose}\n  set it: {key.command}")

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rehearsal import faults as fault_data
 from rehearsal.durations import duration
-from rehearsal.faults import Faults
 from rehearsal.world.errors import Refusal
 
 VERSION = 1
@@ -38,13 +38,13 @@ class World:
         *,
         file: Path | None = None,
         repository: Path | None = None,
-        faults: Faults | None = None,
+        faults: fault_data.Faults | None = None,
         authorized_keys: tuple[str, ...] = (),
     ) -> None:
         self.environment = environment
         self.file = file
         self.repository = repository
-        self.faults = faults or Faults()
+        self.faults = faults or fault_data.Faults()
         self.authorized_keys = authorized_keys
         self.lock = threading.RLock()
         self.data: dict[str, Any] = _load(file) or {"version": VERSION, "clock": 0.0, "journal": [], "sections": {}}

@@ -7,6 +7,7 @@ remembers the names of the properties that changed, never what they hold.
 from __future__ import annotations
 
 import re
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -20,6 +21,7 @@ UNCHANGED = frozenset({auto.OpType.SAME, auto.OpType.READ, auto.OpType.REFRESH})
 
 _COLOUR = re.compile(r"<\{%.*?%\}>")
 _INLINE_PREFIX = "python inline source runtime error: "
+_ECHO_PREFIX = "an unhandled error occurred: "
 _FRAME = re.compile(r'File "(?P<file>[^"]+)", line (?P<line>\d+), in')
 
 
@@ -127,6 +129,10 @@ def _step(metadata: auto.StepEventMetadata) -> Step:
     return Step(urn=metadata.urn, operation=metadata.op, properties=tuple(properties))
 
 
+def _somebody_elses(file: str) -> bool:
+    return file.startswith(("<", sys.base_prefix)) or "site-packages" in file
+
+
 def _outranks(step: Step, known: Step) -> bool:
     """Whether `step` says more than `known` of one resource: a replacement is told in up to three steps."""
     return known.operation is not auto.OpType.REPLACE and step.operation is not auto.OpType.SAME
@@ -153,12 +159,12 @@ def readable(message: str) -> str:
     The Automation API reports an exception of the program with its whole traceback, mostly its own frames; what helps is
     the message and the last line of our own code.
     """
-    text = _COLOUR.sub("", message).strip()
+    text = _COLOUR.sub("", message).strip().removeprefix(_ECHO_PREFIX)
     if not text.startswith(_INLINE_PREFIX):
         return text
     said, _, traceback = text.removeprefix(_INLINE_PREFIX).partition("\nTraceback (most recent call last):")
     frames = _FRAME.findall(traceback)
-    own = [(file, line) for file, line in frames if "site-packages" not in file and "<frozen" not in file]
+    own = [(file, line) for file, line in frames if not _somebody_elses(file)]
     where = f"\n(raised at {Path(*Path(own[-1][0]).parts[-2:])}:{own[-1][1]})" if own else ""
     kind = traceback.strip().splitlines()[-1].split(":")[0].rsplit(".", 1)[-1] if traceback.strip() else ""
     return f"{said.strip() or kind}{where}"

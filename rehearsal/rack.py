@@ -64,22 +64,30 @@ class Rack:
 
     def run(self, verb: Verb, notice: Notice | None = None) -> Run:
         """Let the engine do one thing to its end, telling `notice` as it goes. What it says is kept in `<verb>.txt`."""
-        listener = Listener(notice)
         started = time.monotonic()
-        trouble = ""
+        listener = Listener()
+        trouble = said = ""
         with Interrupts(self._engine.interrupt) as interrupts:
             try:
-                said = self._operations()[verb](on_event=listener, color="never").stdout
+                for operation, told in self._operations(verb, notice):
+                    listener = Listener(told)
+                    said = operation(on_event=listener, color="never").stdout
             except auto.CommandError as error:
                 said = str(error)
-                trouble = said.partition("stderr:")[2].strip() or said.strip()
+                trouble = said.partition(" stderr: ")[2].strip() or "the engine ended at once, without a word"
         write_private(self.folder.path / f"{verb}.txt", said)
         run = Run(verb, listener.transcript, time.monotonic() - started, trouble)
         return replace(run, stopped=interrupts.came) if trouble else run
 
-    def _operations(self) -> dict[Verb, Callable[..., Any]]:
-        stack = self._stack
-        return {"preview": stack.preview, "up": stack.up, "refresh": stack.refresh, "destroy": stack.destroy}
+    def _operations(self, verb: Verb, notice: Notice | None) -> list[tuple[Callable[..., Any], Notice | None]]:
+        """What the engine does for `verb`, in order, and who is told of each.
+
+        The Automation API destroys without looking first, and then a protected resource is only met after others are
+        gone (measured). A person's `pulumi destroy` previews first and refuses whole; so does this.
+        """
+        if verb == "destroy":
+            return [(self._stack.preview_destroy, None), (self._stack.destroy, notice)]
+        return [({"preview": self._stack.preview, "up": self._stack.up, "refresh": self._stack.refresh}[verb], notice)]
 
     def state(self) -> dict[str, Any]:
         """The engine's state of the stack as it exports it, secrets encrypted: `{manifest, resources?: [...]}`."""
@@ -107,8 +115,8 @@ def open_rack(racks: Path, lab: Lab, binary: Path, *, fresh: bool, doing: str) -
     """
     make_private(racks)
     write_private(racks / ".gitignore", "*\n")
-    folder = RackFolder(racks / lab.stack)
-    with only_one(racks / f"{lab.stack}.lock", doing) as lock, scrubbed_process():
+    folder = RackFolder(racks / lab.rack)
+    with only_one(racks / f"{lab.rack}.lock", doing) as lock, scrubbed_process():
         if fresh or not folder.sealed.exists():
             folder.remove()
         folder.make(lab)

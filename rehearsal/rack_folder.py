@@ -1,7 +1,7 @@
 """One rack's folder on disk: where its parts lie, what it is given, which keys it was made with.
 
-    .rack/<stack>.lock           who uses the rack
-    .rack/<stack>/keys.json      this rack's passphrase and the public half of its SSH key
+    .rack/<rack>.lock           who uses the rack
+    .rack/<rack>/keys.json      this rack's passphrase and the public half of its SSH key
                  /sealed.yaml    its secrets, encrypted by the engine
                  /world.json     the simulated world; world.log is what its process says
                  /backend, home  the engine's state and home
@@ -30,12 +30,16 @@ PROJECT = "iluvatar"
 
 @dataclass(frozen=True)
 class Lab:
-    """What is rehearsed. `stack_file` and `program` are files; `gitops` is the folder holding `<environment>/…`."""
+    """What is rehearsed. `stack_file` and `program` are files; `gitops` is the folder holding `<environment>/…`.
+
+    `rack` names its rack below the racks' folder: two files may be stacks of one name.
+    """
 
     stack: str
     stack_file: Path
     gitops: Path
     program: Path
+    rack: str
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Keys:
 
 @dataclass(frozen=True)
 class RackFolder:
-    """The folder of one rack; `path` is `.rack/<stack>`."""
+    """The folder of one rack; `path` is `.rack/<rack>`."""
 
     path: Path
 

@@ -1,0 +1,105 @@
+"""`./lab rehearse`: the life of a lab, or one step of it, on the rack.
+
+Owns the order of the runs and the exit code. Refuses to own the running (`rehearsal.rack`) and the telling (`rehearsed`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pulumi import automation as auto
+from rich.console import Console
+
+from cli import rehearsed
+from cli.console import complain, console
+from cli.engine import EngineMissing, find_engine
+from cli.progress import RunProgress, by_realm
+from cli.stack_files import ROOT, StackFile
+from rehearsal.engine import EngineTrouble
+from rehearsal.locks import RackBusy
+from rehearsal.rack import Lab, Rack, Run, Verb, open_rack
+from rehearsal.report import forecast, plain_outputs, protected
+from rehearsal.stack_copy import UnreadableStackFile
+from rehearsal.world_process import WorldTrouble
+
+RACKS = ROOT / ".rack"
+
+FINE, REFUSED, UNUSABLE, STOPPED = 0, 1, 2, 130
+
+
+@dataclass
+class Rehearsal:
+    """One rehearsal being told: the open rack, and where its runs are shown."""
+
+    rack: Rack
+    out: Console
+    stack: str
+
+    def run(self, verb: Verb, note: str = "", like: Run | None = None) -> Run:
+        """Let the engine do `verb`, showing it; `like` is an earlier run over the same resources, for the totals."""
+        rehearsed.heading(self.out, verb, note)
+        expected = {realm: len(steps) for realm, steps in by_realm(like.transcript).items()} if like else {}
+        with RunProgress(self.out, expected) as progress:
+            run = self.rack.run(verb, progress)
+        rehearsed.outcome(self.out, run)
+        return run
+
+    def whole(self) -> int:
+        """Preview, up, and up again: FINE only when the preview was right and the second up had nothing to do."""
+        preview = self.run("preview")
+        if not preview.well:
+            return self.ended(preview)
+        first = self.run("up", like=preview)
+        if not first.well:
+            return self.ended(first)
+        promised, made = preview.transcript.created(), first.transcript.created()
+        if promised != made:
+            rehearsed.mismatch(self.out, sorted(promised - made), sorted(made - promised))
+        second = self.run("up", "again, unchanged", like=first)
+        if not second.well:
+            return self.ended(second)
+        if second.transcript.changed():
+            rehearsed.changed(self.out, second.transcript.changed())
+        state = self.rack.state()
+        outputs, secret = plain_outputs(state)
+        rehearsed.summary(self.out, forecast(state), outputs, secret)
+        rehearsed.next_steps(self.out, self.stack, self.rack.folder.path, outputs.get("nextSteps"))
+        return REFUSED if promised != made or second.transcript.changed() else FINE
+
+    def step(self, verb: Verb, *, unprotect: bool) -> int:
+        """One verb on the World as it was left."""
+        state = self.rack.state()
+        rehearsed.found(self.out, state, self.rack.world(), self.rack.lifted)
+        if verb == "destroy" and unprotect:
+            self.rack.unprotect()
+        run = self.run(verb)
+        if verb == "destroy" and not run.well and not run.stopped and protected(state):
+            rehearsed.protection(self.out, protected(state), self.stack)
+            return REFUSED
+        return FINE if run.well else self.ended(run)
+
+    def ended(self, run: Run) -> int:
+        """The exit code of a run that did not go well, and how to go on."""
+        rehearsed.how_to_go_on(self.out, self.stack, self.rack.folder.path, run)
+        return STOPPED if run.stopped else REFUSED
+
+
+def rehearse(stack: StackFile, verb: Verb | None, *, fresh: bool, unprotect: bool) -> int:
+    """Rehearse the whole life of `stack`, or one `verb` of it; the exit code. Says everything it has to say itself."""
+    out = console()
+    typed = f"rehearse {stack.stack}{f' {verb}' if verb else ''}"
+    rehearsed.banner(out, stack.stack, RACKS / stack.rack)
+    try:
+        binary = find_engine()
+        lab = Lab(stack.stack, stack.path, stack.gitops(), ROOT / "__main__.py", stack.rack)
+        with open_rack(RACKS, lab, binary, fresh=fresh or verb is None, doing=typed) as rack:
+            rehearsal = Rehearsal(rack, out, stack.typed)
+            return rehearsal.step(verb, unprotect=unprotect) if verb else rehearsal.whole()
+    except UnreadableStackFile as unreadable:
+        complain(f"{stack.path}: {unreadable}.")
+    except (EngineMissing, EngineTrouble, RackBusy, WorldTrouble) as trouble:
+        complain(str(trouble))
+    except auto.CommandError as refusal:
+        complain(f"The engine would not set up the rack:\n{refusal}")
+    return UNUSABLE

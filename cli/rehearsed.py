@@ -1,0 +1,229 @@
+"""How a rehearsal is told: its banner, each run's outcome, and what it all means at the end.
+
+Owns the words and the tables. Refuses to decide anything: every fact is handed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from cli.progress import by_realm
+from cli.words import count, seconds, span
+from rehearsal.engine_events import Diagnostic, Step, name_of
+from rehearsal.rack import Run, Verb
+from rehearsal.report import Forecast, Span
+
+_WILL = {"preview": "would ", "up": "", "refresh": "", "destroy": ""}
+_DONE = {
+    "create": ("create", "created"),
+    "update": ("update", "updated"),
+    "delete": ("delete", "deleted"),
+    "replace": ("replace", "replaced"),
+    "same": ("leave unchanged", "unchanged"),
+}
+_TITLES: dict[Verb, str] = {
+    "preview": "what the engine would do",
+    "up": "doing it, in the order the dependencies allow",
+    "refresh": "comparing the state with the World",
+    "destroy": "taking it down",
+}
+_CHAIN_SHOWN = 8
+
+
+def banner(out: Console, stack: str, folder: Path) -> None:
+    """Say, before anything else, that nothing real is touched, and where everything of this rehearsal lies."""
+    text = Text.assemble(
+        ("Nothing real is touched. ", "bold"),
+        f"The real Pulumi engine runs the real program for `{stack}` against a simulated world on this machine: no",
+        " hardware, no account, no network. Its state, world and keys are in ",
+        (_short(folder), "bold"),
+        ".",
+    )
+    out.print(Panel(text, title="rehearsal", title_align="left", border_style="cyan", padding=(0, 1)))
+
+
+def found(out: Console, state: Mapping[str, Any], world: Mapping[str, Any], lifted: Sequence[str]) -> None:
+    """Say what an earlier step left in this rack, and what a cut one left unfinished."""
+    for line in lifted:
+        out.print(Text(f"  {line}", style="yellow"))
+    resources = len(state.get("resources") or ())
+    events = len(world.get("journal") or ())
+    pending = state.get("pending_operations") or ()
+    if resources or events:
+        happened = count(events, "event")
+        out.print(f"  Going on from an earlier step: {count(resources, 'resource')} in the state, {happened} in the World.")
+    if pending:
+        names = ", ".join(name_of(entry["resource"]["urn"]) for entry in pending)
+        out.print(Text(f"  The last run was cut in the middle of {count(len(pending), 'operation')}: {names}.", "yellow"))
+
+
+def heading(out: Console, verb: Verb, note: str = "") -> None:
+    """Open the part of one run."""
+    out.print()
+    out.print(Text.assemble((f"{verb}{f' {note}' if note else ''}", "bold"), ("  " + _TITLES[verb], "dim")))
+
+
+def outcome(out: Console, run: Run) -> None:
+    """Say what a run did, realm by realm, then its warnings and, when it went badly, why."""
+    if out.is_terminal or run.verb == "preview":
+        _realms(out, run)
+    warnings = [entry for entry in run.transcript.diagnostics if entry.grade == "warning"]
+    for entry in warnings:
+        _diagnostic(out, entry)
+    if run.well:
+        out.print(Text.assemble(("  ✓ ", "green"), _tally(run), (f", in {seconds(run.seconds)}", "dim")))
+        return
+    for entry in run.errors():
+        _diagnostic(out, entry)
+    verdict = "stopped" if run.stopped else "failed"
+    done = len(run.transcript.finished)
+    total = len(run.transcript.steps)
+    after = f" after {done} of {count(total, 'resource')}" if total else ""
+    out.print(Text.assemble(("  ✗ ", "red"), f"{run.verb} {verdict}{after}", (f", in {seconds(run.seconds)}", "dim")))
+
+
+def _realms(out: Console, run: Run) -> None:
+    for realm, members in by_realm(run.transcript).items():
+        tally: dict[str, int] = {}
+        for step in members:
+            tally[step.operation.value] = tally.get(step.operation.value, 0) + 1
+        words = ", ".join(_operation(run.verb, name, number) for name, number in sorted(tally.items()))
+        out.print(f"  {realm:<10} {words}")
+
+
+def _tally(run: Run) -> str:
+    tally = run.transcript.counts()
+    if not any(step.changes for step in run.transcript.steps.values()):
+        return f"nothing {'would change' if run.verb == 'preview' else 'changed'}: {count(sum(tally.values()), 'resource')}"
+    return ", ".join(_operation(run.verb, name, number) for name, number in sorted(tally.items()))
+
+
+def _operation(verb: Verb, name: str, number: int) -> str:
+    to_do, done = _DONE.get(name, (name, name))
+    return f"{number} to {to_do}" if verb == "preview" else f"{number} {done}"
+
+
+def _diagnostic(out: Console, entry: Diagnostic) -> None:
+    """One message, whole: the first line names whom it is about, the rest is indented under it."""
+    colour = "red" if entry.grade == "error" else "yellow"
+    subject = f" {entry.subject}:" if entry.subject else ":"
+    first, *rest = entry.message.splitlines()
+    out.print(Text.assemble((f"  {entry.grade}", colour), (subject, "bold"), f" {first}"), soft_wrap=True)
+    for line in rest:
+        out.print(Text(f"    {line}"), soft_wrap=True)
+
+
+def changed(out: Console, steps: Sequence[Step]) -> None:
+    """Name each resource that changed though nothing had been edited, and the properties that did it."""
+    out.print(Text(f"  Nothing was edited, and yet {count(len(steps), 'resource')} changed:", style="red"))
+    for step in steps:
+        properties = f": {', '.join(step.properties)}" if step.properties else ""
+        out.print(Text(f"    {step.name} ({step.operation.value}{properties})"), soft_wrap=True)
+
+
+def mismatch(out: Console, promised_only: Sequence[str], made_only: Sequence[str]) -> None:
+    """Name what the preview promised and `up` did not make, and the other way round."""
+    out.print(Text("  The preview and the up disagree on what is created:", style="red"))
+    for urn in promised_only:
+        out.print(f"    {name_of(urn)}: promised, not made")
+    for urn in made_only:
+        out.print(f"    {name_of(urn)}: made, not promised")
+
+
+def protection(out: Console, urns: Sequence[str], stack: str) -> None:
+    """Explain a refused destroy, and give the commands that unlock it, here and on real machines."""
+    out.print()
+    what = count(len(urns), "resource is protected", "resources are protected")
+    out.print(f"  Refused before anything was touched: {what}, because what they hold cannot be made again.")
+    out.print("  On this rack, destroy all the same with:")
+    out.print(Text(f"    ./lab rehearse {stack} destroy --unprotect", style="bold"), soft_wrap=True)
+    out.print("  On real machines, unlock each by hand, then destroy:")
+    for urn in urns:
+        out.print(Text(f"    pulumi state unprotect '{urn}'", style="bold"), soft_wrap=True)
+
+
+def summary(out: Console, whole: Forecast, outputs: Mapping[str, Any], secret: Sequence[str]) -> None:
+    """What stands, at which addresses, and how long the same takes on real machines."""
+    _standing(out, whole)
+    for title, key in (("Addresses", "addresses"), ("Where to open it", "urls")):
+        _pairs(out, title, outputs.get(key))
+    if secret:
+        out.print()
+        out.print(f"  Secret outputs, encrypted in the state: {', '.join(secret)}")
+    _real_time(out, whole)
+
+
+def _standing(out: Console, whole: Forecast) -> None:
+    table = _table("What stands", "realm", "resources")
+    for phase in whole.phases:
+        kinds = ", ".join(kind if number == 1 else f"{number} × {kind}" for kind, number in sorted(phase.kinds.items()))
+        table.add_row(phase.realm, kinds)
+    out.print()
+    out.print(table)
+
+
+def _pairs(out: Console, title: str, entries: Any) -> None:
+    if not isinstance(entries, dict) or not entries:
+        return
+    out.print()
+    out.print(Text(title, style="bold"))
+    grid = Table.grid(padding=(0, 2))
+    for name, value in sorted(entries.items()):
+        grid.add_row(f"  {name}", Text(str(value)))
+    out.print(grid)
+
+
+def _real_time(out: Console, whole: Forecast) -> None:
+    table = _table("How long this takes on real machines", "realm", "takes", "stands after")
+    for phase in whole.phases:
+        table.add_row(phase.realm, span(phase.takes), span(phase.stands_after))
+    out.print()
+    out.print(table)
+    out.print(Text.assemble("  All of it: ", (span(whole.whole), "bold"), ". Its longest chain, where time is lost:"))
+    for link in sorted(whole.chain, key=lambda link: -link.takes.high)[:_CHAIN_SHOWN]:
+        takes = span(Span(link.takes.low, link.takes.high))
+        out.print(Text.assemble(f"    {link.name}  {takes}  ", (link.takes.source, "dim")), soft_wrap=True)
+
+
+def next_steps(out: Console, stack: str, folder: Path, steps: Any) -> None:
+    """Where to look next: on the rack, and what the program itself says about real machines."""
+    out.print()
+    out.print(Text("Where to look next", style="bold"))
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row(f"  ./lab rehearse {stack} preview", "after an edit of the stack file: what it would change, on this World")
+    grid.add_row(f"  ./lab rehearse {stack} destroy", "what is refused, and what would stay behind")
+    grid.add_row(f"  {_short(folder)}/up.txt", "what the engine said, as you would see it with `pulumi up`")
+    out.print(grid)
+    for step in steps if isinstance(steps, list) else ():
+        out.print(Text(f"  · {step}"), soft_wrap=True)
+
+
+def how_to_go_on(out: Console, stack: str, folder: Path, run: Run) -> None:
+    """After a run that did not go well: the World is as it was left, and a step goes on from there."""
+    out.print()
+    if run.stopped:
+        out.print("  The engine finished what was under way; state and World are kept as they are.")
+    grid = Table.grid(padding=(0, 2))
+    if run.verb != "preview":
+        grid.add_row(f"  ./lab rehearse {stack} {run.verb}", "goes on from there, against the same half-built World")
+    grid.add_row(f"  ./lab rehearse {stack}", "starts afresh")
+    grid.add_row(f"  {_short(folder)}/{run.verb}.txt", "everything the engine said")
+    out.print(grid)
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 2), header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _short(folder: Path) -> str:
+    return "/".join(folder.parts[-2:])

@@ -10,7 +10,6 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -50,17 +49,19 @@ def refuse_without_venv() -> None:
     )
 
 
-def make_empty(venv: Path) -> None:
+def make_empty(venv: Path, progress: Progress) -> None:
     """Make an empty environment at `venv`, removing what an earlier run left there.
 
     It is made by the versioned interpreter itself: when a system upgrade removes that one, the link dangles and the
     environment is made anew, instead of a newer Python looking into an older one's site-packages.
     """
+    doing = "Setting up, once: a Python environment in .venv"
+    progress.show(doing)
     shutil.rmtree(venv, ignore_errors=True)
     python = os.path.realpath(sys.executable)
-    run = subprocess.run([python, "-m", "venv", str(venv)], capture_output=True, text=True)
-    if run.returncode:
-        raise SetupFailed(f"`{python} -m venv` failed:\n{(run.stdout + run.stderr).strip()}")
+    code, said = watch([python, "-m", "venv", str(venv)], lambda _: progress.show(doing))
+    if code:
+        raise SetupFailed("\n".join([f"`{python} -m venv` failed:", *said]).strip())
 
 
 def install(venv: Path, lock: Path, progress: Progress) -> None:
@@ -103,8 +104,7 @@ def make(root: Path, progress: Progress) -> None:
             progress.wipe()
             return
         content = lock.read_bytes()
-        progress.show("Setting up, once: a Python environment in .venv")
-        make_empty(venv)
+        make_empty(venv, progress)
         install(venv, lock, progress)
         partial = venv / f"{STAMP}.partial"
         partial.write_bytes(content)

@@ -182,7 +182,7 @@ def test_a_python_without_ensurepip_is_told_how_to_mend_it(monkeypatch):
 
 
 def _made_by(monkeypatch, install):
-    def make_empty(venv: Path) -> None:
+    def make_empty(venv: Path, _: Progress) -> None:
         shutil.rmtree(venv, ignore_errors=True)
         (venv / "bin").mkdir(parents=True)
         (venv / "bin" / "python").symlink_to(sys.executable)

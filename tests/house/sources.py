@@ -6,17 +6,22 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("model", "render", "components", "stacks", "rehearsal", "cli")
-_NOT_OURS = {".git", ".venv", "node_modules", "__pycache__", "out", ".pulumi"}
+_NOT_OURS = {"node_modules", "__pycache__", "out"}
+_OURS_THOUGH_HIDDEN = {".ci", ".github", ".vscode"}
 
 
 def files(*suffixes: str) -> Iterator[Path]:
     """Every file of the project with one of these suffixes, or every file at all."""
     for folder, folders, names in os.walk(ROOT):
-        folders[:] = sorted(name for name in folders if name not in _NOT_OURS and not name.endswith("_cache"))
+        folders[:] = sorted(name for name in folders if _is_ours(name))
         for name in sorted(names):
             path = Path(folder, name)
             if path.is_file() and (not suffixes or path.suffix in suffixes):
                 yield path
+
+
+def _is_ours(folder: str) -> bool:
+    return folder in _OURS_THOUGH_HIDDEN or not (folder in _NOT_OURS or folder.startswith("."))
 
 
 def text_files() -> Iterator[tuple[Path, str]]:

@@ -23,7 +23,7 @@ app = typer.Typer(
     help="Project Ilúvatar: a homelab from one YAML file. Against real machines there is only `pulumi` itself.",
 )
 
-Stack = Annotated[str, typer.Argument(metavar="STACK|FILE", help="a stack, such as homelab, or the path of a stack file")]
+Stack = Annotated[str, typer.Argument(metavar="STACK|FILE", help="a stack, such as homelab, or a stack file")]
 
 
 class Step(enum.StrEnum):
@@ -43,12 +43,13 @@ def lab() -> None:
 @app.command()
 def rehearse(
     stack: Stack,
-    step: Annotated[Step | None, typer.Argument(help="one step, on the World as it was left; without: all of it")] = None,
+    step: Annotated[Step | None, typer.Argument(help="one step, on the World as it was left")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="start anew: forget this rack's state and World")] = False,
     unprotect: Annotated[bool, typer.Option("--unprotect", help="with destroy: give up what is protected")] = False,
 ) -> None:
-    """Live the life of the lab with the real Pulumi engine against a simulated world: preview, up, up again unchanged."""
-    from cli.rehearse import rehearse as run  # the Pulumi packages take half a second to import, and only this needs them
+    """Live the lab's life with the real Pulumi engine and a simulated world: preview, up, up again unchanged."""
+    # Here and not above: Pulumi takes half a second to import, and no other verb needs it.
+    from cli.rehearse import rehearse as run
 
     if unprotect and step is not Step.destroy:
         raise typer.BadParameter("--unprotect goes with destroy: ./lab rehearse STACK destroy --unprotect")

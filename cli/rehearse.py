@@ -1,11 +1,11 @@
 """`./lab rehearse`: the life of a lab, or one step of it, on the rack.
 
-Owns the order of the runs and the exit code. Refuses to own the running (`rehearsal.rack`) and the telling (`rehearsed`).
+Owns the order of the runs and the exit code. Refuses to own the running (`rehearsal.rack`) and the telling
+(`rehearsed`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from pulumi import automation as auto

@@ -17,6 +17,7 @@ from rich.text import Text
 from cli.progress import by_realm
 from cli.words import count, seconds, span
 from rehearsal.engine_events import Diagnostic, Step, name_of
+from rehearsal.locks import LiftedLock
 from rehearsal.rack import Run, Verb
 from rehearsal.report import Forecast, Span
 
@@ -49,19 +50,20 @@ def banner(out: Console, stack: str, folder: Path) -> None:
     out.print(Panel(text, title="rehearsal", title_align="left", border_style="cyan", padding=(0, 1)))
 
 
-def found(out: Console, state: Mapping[str, Any], world: Mapping[str, Any], lifted: Sequence[str]) -> None:
+def found(out: Console, state: Mapping[str, Any], world: Mapping[str, Any], lifted: Sequence[LiftedLock]) -> None:
     """Say what an earlier step left in this rack, and what a cut one left unfinished."""
-    for line in lifted:
-        out.print(Text(f"  {line}", style="yellow"))
+    for lock in lifted:
+        line = f"  The engine of an earlier run died (process {lock.pid}, {lock.since}); the lock it left is lifted."
+        out.print(Text(line, style="yellow"))
     resources = len(state.get("resources") or ())
     events = len(world.get("journal") or ())
     pending = state.get("pending_operations") or ()
     if resources or events:
-        happened = count(events, "event")
-        out.print(f"  Going on from an earlier step: {count(resources, 'resource')} in the state, {happened} in the World.")
+        there = f"{count(resources, 'resource')} in the state, {count(events, 'event')} in the World"
+        out.print(f"  Going on from an earlier step: {there}.")
     if pending:
         names = ", ".join(name_of(entry["resource"]["urn"]) for entry in pending)
-        out.print(Text(f"  The last run was cut in the middle of {count(len(pending), 'operation')}: {names}.", "yellow"))
+        out.print(Text(f"  The last run was cut in the middle of {names}.", "yellow"))
 
 
 def heading(out: Console, verb: Verb, note: str = "") -> None:
@@ -101,7 +103,8 @@ def _realms(out: Console, run: Run) -> None:
 def _tally(run: Run) -> str:
     tally = run.transcript.counts()
     if not any(step.changes for step in run.transcript.steps.values()):
-        return f"nothing {'would change' if run.verb == 'preview' else 'changed'}: {count(sum(tally.values()), 'resource')}"
+        nothing = "nothing would change" if run.verb == "preview" else "nothing changed"
+        return f"{nothing}: {count(sum(tally.values()), 'resource')}"
     return ", ".join(_operation(run.verb, name, number) for name, number in sorted(tally.items()))
 
 
@@ -163,7 +166,7 @@ def summary(out: Console, whole: Forecast, outputs: Mapping[str, Any], secret: S
 def _standing(out: Console, whole: Forecast) -> None:
     table = _table("What stands", "realm", "resources")
     for phase in whole.phases:
-        kinds = ", ".join(kind if number == 1 else f"{number} × {kind}" for kind, number in sorted(phase.kinds.items()))
+        kinds = ", ".join(kind if number == 1 else f"{number} {kind}" for kind, number in sorted(phase.kinds.items()))
         table.add_row(phase.realm, kinds)
     out.print()
     out.print(table)
@@ -197,7 +200,7 @@ def next_steps(out: Console, stack: str, folder: Path, steps: Any) -> None:
     out.print()
     out.print(Text("Where to look next", style="bold"))
     grid = Table.grid(padding=(0, 2))
-    grid.add_row(f"  ./lab rehearse {stack} preview", "after an edit of the stack file: what it would change, on this World")
+    grid.add_row(f"  ./lab rehearse {stack} preview", "after an edit of the stack file: what it would change")
     grid.add_row(f"  ./lab rehearse {stack} destroy", "what is refused, and what would stay behind")
     grid.add_row(f"  {_short(folder)}/up.txt", "what the engine said, as you would see it with `pulumi up`")
     out.print(grid)
@@ -219,7 +222,8 @@ def how_to_go_on(out: Console, stack: str, folder: Path, run: Run) -> None:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 2), header_style="dim")
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim")
+    table.padding = (0, 2, 0, 2)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table

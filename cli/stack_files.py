@@ -67,7 +67,7 @@ def stacks() -> list[str]:
 
 
 def find(typed: str) -> StackFile:
-    """The stack file that `typed` means: a stack's name, or a path from where the person stands. NoSuchStack if none."""
+    """The stack file that `typed` means: a stack's name, or a path from where the person stands, else NoSuchStack."""
     if "/" in typed or typed.endswith((".yaml", ".yml")):
         return _file(typed)
     path = ROOT / f"Pulumi.{typed}.yaml"

@@ -23,11 +23,11 @@ def seconds(value: float) -> str:
 
 
 def span(between: Span) -> str:
-    """An expected time, no finer than it is known: `1–20 s`, `40 s – 3 min`, `4–9 min`, `1–1.5 h`."""
+    """An expected time, no finer than it is known: `1-20 s`, `40 s - 3 min`, `4-9 min`, `1-1.5 h`."""
     (low, low_unit), (high, high_unit) = _rough(between.low), _rough(between.high)
     if low_unit != high_unit:
-        return f"{low} {low_unit} – {high} {high_unit}"
-    return f"{low} {low_unit}" if low == high else f"{low}–{high} {low_unit}"
+        return f"{low} {low_unit} - {high} {high_unit}"
+    return f"{low} {low_unit}" if low == high else f"{low}-{high} {low_unit}"
 
 
 def _rough(value: float) -> tuple[str, str]:

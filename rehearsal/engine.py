@@ -1,4 +1,4 @@
-"""The real Pulumi engine as a rack runs it: the `pulumi` CLI behind the Automation API, in an environment of the rack's own.
+"""The real Pulumi engine as a rack runs it: the `pulumi` CLI behind the Automation API, in the rack's own environment.
 
 Owns the engine's process: what it may see of the user's environment (almost nothing) and how it is interrupted.
 Refuses to own what the engine is told to do (`rack`), where the engine comes from (`cli`), and what it says (`events`).
@@ -28,8 +28,10 @@ class EngineTrouble(Exception):
 
 
 @contextlib.contextmanager
-def scrubbed_process() -> Iterator[None]:
+def scrubbed_process(extra: Mapping[str, str]) -> Iterator[None]:
     """Take the person's environment out of this very process, where the inline program runs, and give it back after.
+
+    `extra` is what the program is to find instead.
 
     Pulumi's packages read tokens and kubeconfigs from variables whenever an argument is missing, and gRPC obeys proxy
     variables even towards 127.0.0.1: inherited, either would tie a rehearsal to something real.
@@ -37,6 +39,7 @@ def scrubbed_process() -> Iterator[None]:
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update({name: before[name] for name in (*KEPT_VARIABLES, "PATH") if name in before})
+    os.environ.update(extra)
     try:
         yield
     finally:
@@ -88,7 +91,7 @@ class Engine(auto.PulumiCommand):
             answer = self.run(["version"], cwd=os.getcwd(), additional_env={}).stdout.strip()
             return VersionInfo.parse(answer.removeprefix("v"))
         except (OSError, ValueError, auto.CommandError) as trouble:
-            raise EngineTrouble(f"{self.command} does not answer `version` as the pulumi CLI would: {trouble}") from None
+            raise EngineTrouble(f"{self.command} does not answer `version` as pulumi would: {trouble}") from None
 
     def run(
         self,
@@ -124,8 +127,9 @@ class Engine(auto.PulumiCommand):
             finally:
                 self._process = None
         for said, callback in ((stdout, on_output), (stderr, on_error)):
-            for line in said.splitlines() if callback else ():
-                callback(line)
+            if callback:
+                for line in said.splitlines():
+                    callback(line)
         result = auto.CommandResult(stdout=stdout, stderr=stderr, code=process.returncode)
         if result.code:
             raise create_command_error(result)

@@ -156,8 +156,8 @@ def kind_of(urn: str) -> str:
 def readable(message: str) -> str:
     """A diagnostic's text for a person: no colour marks, and a program's exception as what it says and where.
 
-    The Automation API reports an exception of the program with its whole traceback, mostly its own frames; what helps is
-    the message and the last line of our own code.
+    The Automation API reports an exception of the program with its whole traceback, mostly its own frames; what helps
+    is the message and the last line of our own code.
     """
     text = _COLOUR.sub("", message).strip().removeprefix(_ECHO_PREFIX)
     if not text.startswith(_INLINE_PREFIX):

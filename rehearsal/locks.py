@@ -24,7 +24,7 @@ class RackBusy(Exception):
 
 @dataclass(frozen=True)
 class LiftedLock:
-    """A backend lock whose engine was dead: its process id, and when it had taken the lock (the backend's own words)."""
+    """A backend lock whose engine was dead: its process id, and when it had taken the lock, in the backend's words."""
 
     pid: int
     since: str
@@ -64,8 +64,8 @@ def _who_holds(handle: IO[str]) -> str:
 def lift_dead(backend: Path) -> list[LiftedLock]:
     """Remove the locks in the rack's own `backend` whose process on this host is dead, and return them.
 
-    RackBusy when a lock's process lives or sits on another host. Measured: an engine killed with SIGKILL leaves its lock
-    behind, and every later run fails until someone removes it.
+    RackBusy when a lock's process lives or sits on another host. Measured: an engine killed with SIGKILL leaves its
+    lock behind, and every later run fails until someone removes it.
     """
     lifted = []
     for path in sorted((backend / ".pulumi" / "locks").glob("**/*.json")):

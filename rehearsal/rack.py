@@ -1,8 +1,8 @@
 """The rack: the real engine runs the real program, and everything outside it is simulated.
 
-Owns the order in which the parts of a rehearsal are started and stopped, and the runs of the engine. Refuses to own the
-parts themselves (the engine's process, the World's process, locks, the folder), how a run is shown, and the person's own
-stack: their stack file is read, never written, and their backend, login and plugins are never looked at.
+Owns the order in which the parts of a rehearsal are started and stopped, and the runs of the engine. Refuses to own
+the parts themselves (the engine's process, the World's process, locks, the folder), how a run is shown, and the
+person's own stack: their stack file is read, never written, and their backend, login and plugins are never looked at.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from rehearsal.interrupts import Interrupts
 from rehearsal.locks import LiftedLock, lift_dead, only_one
 from rehearsal.rack_folder import Lab, RackFolder, make_private, write_private
 from rehearsal.world_process import world
+from stacks.checkout import GITOPS_VARIABLE
 
 Verb = Literal["preview", "up", "refresh", "destroy"]
 Notice = Callable[[Transcript], None]
@@ -116,7 +117,7 @@ def open_rack(racks: Path, lab: Lab, binary: Path, *, fresh: bool, doing: str) -
     make_private(racks)
     write_private(racks / ".gitignore", "*\n")
     folder = RackFolder(racks / lab.rack)
-    with only_one(racks / f"{lab.rack}.lock", doing) as lock, scrubbed_process():
+    with only_one(racks / f"{lab.rack}.lock", doing) as lock, scrubbed_process({GITOPS_VARIABLE: str(lab.gitops)}):
         if fresh or not folder.sealed.exists():
             folder.remove()
         folder.make(lab)
@@ -124,14 +125,14 @@ def open_rack(racks: Path, lab: Lab, binary: Path, *, fresh: bool, doing: str) -
         keys = folder.keys()
         lifted = lift_dead(folder.backend)
         with (
-            world(folder.path, lab.stack_file, folder.work, [keys.authorized_key], [lock]) as ports,
+            world(folder.path, lab.stack_file, lab.gitops.parent, [keys.authorized_key], [lock]) as ports,
             contextlib.chdir(folder.work),  # where Pulumi's language host would run the program
         ):
             engine = Engine(
                 binary, engine_environment(folder.home, folder.backend, keys.passphrase, ports), keep_open=[lock]
             )
             workspace = auto.LocalWorkspace(
-                work_dir=str(folder.work), pulumi_command=engine, program=_inline(folder.work / "__main__.py", lab.program)
+                work_dir=str(folder.work), pulumi_command=engine, program=_inline(lab.program)
             )
             if secrets:
                 stack = _make_stack(folder, lab, workspace, engine, secrets)
@@ -154,7 +155,7 @@ def _make_stack(
     return stack
 
 
-def _inline(main: Path, program: Path) -> auto.PulumiFn:
+def _inline(program: Path) -> auto.PulumiFn:
     """The program as the engine is to run it: the very `__main__.py`, anew each time, importing from its own folder."""
 
     def run() -> None:
@@ -163,7 +164,7 @@ def _inline(main: Path, program: Path) -> auto.PulumiFn:
         if added:
             sys.path.insert(0, root)
         try:
-            runpy.run_path(str(main), run_name="__main__")
+            runpy.run_path(str(program), run_name="__main__")
         finally:
             if added:
                 sys.path.remove(root)

@@ -5,7 +5,7 @@
                  /sealed.yaml    its secrets, encrypted by the engine
                  /world.json     the simulated world; world.log is what its process says
                  /backend, home  the engine's state and home
-                 /work           the project as the engine sees it: a copy of the stack file, links to program and gitops/
+                 /work           the project as the engine sees it, with a copy of the stack file
                  /<verb>.txt     what the engine said last, as a person at a terminal would have seen it
 
 Owns this layout and the folder's privacy. Refuses to write anything outside it, and to keep a secret in clear that the
@@ -24,15 +24,17 @@ import yaml
 
 from rehearsal.keys import api_token, passphrase, ssh_key
 from rehearsal.stack_copy import Sealed, rack_copy, sealed_in
+from stacks.secrets import CLOUDFLARE, SSH_KEY
 
 PROJECT = "iluvatar"
 
 
 @dataclass(frozen=True)
 class Lab:
-    """What is rehearsed. `stack_file` and `program` are files; `gitops` is the folder holding `<environment>/…`.
+    """What is rehearsed: `stack_file` of the stack `stack`, with the `__main__.py` in `program`.
 
-    `rack` names its rack below the racks' folder: two files may be stacks of one name.
+    `gitops` is a folder of that name, holding `<environment>/…`. `rack` names the rack below the racks' folder: two
+    files may be stacks of one name.
     """
 
     stack: str
@@ -44,7 +46,7 @@ class Lab:
 
 @dataclass(frozen=True)
 class Keys:
-    """What a rack keeps in clear, readable by its owner only: the state's passphrase, and who may log in to its hosts."""
+    """What a rack keeps in clear, for its owner's eyes: the state's passphrase, and who may log in to its hosts."""
 
     passphrase: str
     authorized_key: str
@@ -82,11 +84,9 @@ class RackFolder:
         return self.path / "sealed.yaml"
 
     def make(self, lab: Lab) -> None:
-        """Make what is missing and point the project at `lab`: its program, its gitops/, the project file."""
+        """Make what is missing and bring `lab`'s project file in."""
         for folder in (self.path, self.backend, self.home, self.work):
             make_private(folder)
-        _link(self.work / "__main__.py", lab.program)
-        _link(self.work / "gitops", lab.gitops)
         project = lab.program.parent / "Pulumi.yaml"
         write_private(self.work / "Pulumi.yaml", project_file(project.read_text() if project.exists() else ""))
 
@@ -99,7 +99,7 @@ class RackFolder:
         return self.work / f"Pulumi.{stack}.yaml"
 
     def copy_stack_file(self, lab: Lab) -> None:
-        """Bring the person's stack file in as it is now, with this rack's secrets. UnreadableStackFile as `rack_copy`."""
+        """Bring the person's stack file in as it is now, with this rack's secrets; errors are `rack_copy`'s."""
         sealed: Sealed = sealed_in(self.sealed.read_text(encoding="utf-8"))
         write_private(self.stack_file(lab.stack), rack_copy(lab.stack_file.read_text(encoding="utf-8"), sealed))
 
@@ -112,7 +112,7 @@ class RackFolder:
         login = ssh_key("rack")
         keys = {"passphrase": passphrase(), "authorized_key": login.public}
         write_private(self.path / "keys.json", json.dumps(keys))
-        return {f"{PROJECT}:bootstrapSshKey": login.private, f"{PROJECT}:cloudflareApiToken": api_token()}
+        return {f"{PROJECT}:{SSH_KEY.key}": login.private, f"{PROJECT}:{CLOUDFLARE.key}": api_token()}
 
 
 def project_file(text: str) -> str:
@@ -135,8 +135,3 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as stream:
         stream.write(text)
     draft.replace(path)
-
-
-def _link(link: Path, target: Path) -> None:
-    link.unlink(missing_ok=True)
-    link.symlink_to(target)

@@ -1,8 +1,8 @@
 """What a rehearsed `up` means for real machines: what would stand, and after how long.
 
 Owns the arithmetic over the engine's own dependency graph: which resource can start when, the longest chain, and each
-realm's share. Refuses to invent an order (the graph is the state's, as the engine recorded it) or a duration (each comes
-from `durations`, with its source).
+realm's share. Refuses to invent an order (the graph is the state's, as the engine recorded it) or a duration (each
+comes from `durations`, with its source).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Forecast:
-    """The whole `up` on real machines. `chain` is what no parallel work can shorten, in order, without what is instant."""
+    """The whole `up` on real machines. `chain` is what no parallel work can shorten, in order, less what is instant."""
 
     whole: Span
     phases: list[Phase]
@@ -69,7 +69,7 @@ def real_duration(resource: Resource) -> Duration:
 
 
 def realm_of(urn: str, realms: frozenset[str] = frozenset()) -> str:
-    """The realm a resource belongs to: that of its outermost component, else the one of `realms` its name starts with."""
+    """Whose a resource is: its outermost component's realm, else the one of `realms` that its name starts with."""
     for token in kinds_of(urn):
         package, _, rest = token.partition(":")
         if package == "iluvatar":

@@ -1,7 +1,7 @@
 """The rack's copy of a stack file: the person's data word for word, the rack's secrets in place of theirs.
 
 Owns the copy's text. It is edited as text, not loaded and dumped: the engine reads stack files with Go's YAML, and a
-rewritten file would hide from a rehearsal what the engine makes of the person's own spelling. Refuses to judge the data.
+rewritten file would hide from a rehearsal what the engine makes of the person's own spelling. Refuses to judge data.
 """
 
 from __future__ import annotations

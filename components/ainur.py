@@ -10,7 +10,7 @@ from components.bindings import kubernetes, ssh
 from model.ainur import BootstrapNodePlan, BootstrapPlan
 from render import k3s
 
-TOKEN = "iluvatar:ainur:BootstrapCluster"  # noqa: S105 # a resource type, not a secret
+TOKEN = "iluvatar:ainur:BootstrapCluster"  # a resource type, not a secret
 
 
 class BootstrapCluster(pulumi.ComponentResource):
@@ -41,7 +41,7 @@ class BootstrapCluster(pulumi.ComponentResource):
         printed = self._run("kubeconfig", plan.first, k3s.KUBECONFIG, after=first, secret=True)
         self.kubeconfig = pulumi.Output.secret(printed.stdout.apply(lambda text: k3s.kubeconfig_at(text, plan.api)))
         self.provider = kubernetes.Provider(
-            f"ainur-{plan.name}",
+            "ainur-kubernetes",
             f"{environment}-{plan.name}",
             self.kubeconfig,
             pulumi.ResourceOptions(parent=self, depends_on=[self.ready]),

@@ -12,7 +12,7 @@ from components.bindings import kubernetes, talos
 from model.talos import ClusterNodePlan, ClusterPlan
 from render.talos import machine_patch
 
-TOKEN = "iluvatar:arda:Cluster"  # noqa: S105 # a resource type, not a secret
+TOKEN = "iluvatar:arda:Cluster"  # a resource type, not a secret
 RENEWAL = "2160h"
 """A kubeconfig is fetched anew when less than this is left of its year."""
 
@@ -47,7 +47,7 @@ class Cluster(pulumi.ComponentResource):
             # The cluster's whole PKI: losing it is losing the cluster
             opts=pulumi.ResourceOptions(parent=self, protect=True),
         )
-        self._client = talos.client_configuration(self._secrets)
+        self._client = talos.client_configuration(self._secrets, machine.ClientConfigurationArgs)
         reachable = [*after, *images]
         chain: list[pulumi.Resource] = []
         for node in plan.control_planes:
@@ -97,13 +97,7 @@ class Cluster(pulumi.ComponentResource):
         fetched = cluster.Kubeconfig(
             "arda-kubeconfig",
             node=node.address,
-            client_configuration=self._client.apply(
-                lambda made: cluster.KubeconfigClientConfigurationArgs(
-                    ca_certificate=made.ca_certificate,
-                    client_certificate=made.client_certificate,
-                    client_key=made.client_key,
-                )
-            ),
+            client_configuration=talos.client_configuration(self._secrets, cluster.KubeconfigClientConfigurationArgs),
             certificate_renewal_duration=RENEWAL,
             # New machine secrets do not refetch it by themselves
             opts=pulumi.ResourceOptions(
@@ -113,7 +107,7 @@ class Cluster(pulumi.ComponentResource):
         self.kubeconfig = pulumi.Output.secret(fetched.kubeconfig_raw)
         self.talosconfig = pulumi.Output.secret(self._talosconfig())
         self.provider = kubernetes.Provider(
-            f"arda-{self._plan.name}",
+            "arda-kubernetes",
             f"{environment}-{self._plan.name}",
             self.kubeconfig,
             pulumi.ResourceOptions(parent=self),
@@ -123,12 +117,8 @@ class Cluster(pulumi.ComponentResource):
         """Endpoints are the control planes themselves, never the VIP: it is gone when it is needed most."""
         made = client.get_configuration_output(
             cluster_name=self._plan.name,
-            client_configuration=self._client.apply(
-                lambda one: client.GetConfigurationClientConfigurationArgs(
-                    ca_certificate=one.ca_certificate,
-                    client_certificate=one.client_certificate,
-                    client_key=one.client_key,
-                )
+            client_configuration=talos.client_configuration(
+                self._secrets, client.GetConfigurationClientConfigurationArgs
             ),
             endpoints=[node.address for node in self._plan.control_planes],
             nodes=[node.address for node in self._plan.nodes],

@@ -16,7 +16,7 @@ from render.tunnel import ingress, token
 
 GATEWAYS = "iluvatar:edge:Gateways"
 CLOUDFLARE = "iluvatar:edge:Cloudflare"
-TOKEN_SECRET = "cloudflared-token"  # noqa: S105 # a name, not a secret
+TOKEN_SECRET = "cloudflared-token"  # a name, not a secret
 
 
 class Gateways(pulumi.ComponentResource):
@@ -41,15 +41,11 @@ class Gateways(pulumi.ComponentResource):
         super().__init__(GATEWAYS, name, None, opts)
         self._provider, self._namespace = provider, chart.namespace
         # GitOps' workloads live in this namespace: a destroyed stack must not take them along
-        kept = pulumi.ResourceOptions(
-            parent=self, provider=provider, retain_on_delete=True, depends_on=list(after)
-        )
+        kept = pulumi.ResourceOptions(parent=self, provider=provider, retain_on_delete=True, depends_on=list(after))
         body = manifests.namespace(chart.namespace)
         self.namespace = kubernetes.KubernetesObject(f"edge-namespace-{chart.namespace}", body, kept)
         controller = helm.seed("edge-envoy-gateway", chart, self._opts(self.namespace), adopted=adopted)
-        accepted = kubernetes.KubernetesObject(
-            "edge-gateway-class", manifests.gateway_class(), self._opts(controller)
-        )
+        accepted = kubernetes.KubernetesObject("edge-gateway-class", manifests.gateway_class(), self._opts(controller))
         self.standing = [self._gateway(gateway, plan.domain, accepted) for gateway in plan.gateways]
         self.register_outputs({})
 
@@ -77,7 +73,7 @@ class Cloudflare(pulumi.ComponentResource):
     ) -> None:
         super().__init__(CLOUDFLARE, name, None, opts)
         self._plan = plan
-        self._provider = cloudflare.Provider("edge-cloudflare", api_token, pulumi.ResourceOptions(parent=self))
+        self._provider = cloudflare.Provider("edge-cloudflare-account", api_token, pulumi.ResourceOptions(parent=self))
         self.tunnel_token: pulumi.Output[str] | None = None
         """Secret: what cloudflared needs, or None without a tunnel."""
         target = self._tunnel() if plan.tunnel else None
@@ -101,7 +97,8 @@ class Cloudflare(pulumi.ComponentResource):
     def _tunnel(self) -> pulumi.Output[str]:
         """Make the tunnel and its rules; returns the name that records point at."""
         plan, account = self._plan.tunnel, self._plan.account_id
-        assert plan and account, "a law refuses a tunnel without an account"
+        assert plan, "called only with a tunnel"
+        assert account, "a law refuses a tunnel without an account"
         opts = pulumi.ResourceOptions(parent=self, provider=self._provider)
         secret = RandomBytes("edge-tunnel-secret", length=32, opts=pulumi.ResourceOptions(parent=self))
         properties = {

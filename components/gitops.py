@@ -33,9 +33,7 @@ class ArgoCD(pulumi.ComponentResource):
         key = plan.cluster
 
         def options(*waits: pulumi.Resource, kept: bool = False) -> pulumi.ResourceOptions:
-            return pulumi.ResourceOptions(
-                parent=self, provider=provider, depends_on=list(waits), retain_on_delete=kept
-            )
+            return pulumi.ResourceOptions(parent=self, provider=provider, depends_on=list(waits), retain_on_delete=kept)
 
         # Argo CD runs here, and it is Argo CD's from now on: a destroyed stack leaves it standing
         body = manifests.namespace(plan.chart.namespace)

@@ -90,7 +90,13 @@ def hosts(environment: Environment) -> tuple[Host, ...]:
 
 
 def _host(
-    network: Network, address: IPv4Address, name: str, kind: Kind, owner: str, mac: str | None = None, reserve: bool = False
+    network: Network,
+    address: IPv4Address,
+    name: str,
+    kind: Kind,
+    owner: str,
+    mac: str | None = None,
+    reserve: bool = False,
 ) -> Host:
     vlan = next((name for name, vlan in network.vlans.items() if address in vlan.subnet), None)
     return Host(str(address), name, kind, owner, vlan, mac, reserve)

@@ -38,6 +38,8 @@ class ClusterNode(Shape):
     """`netboot`: Ainur boots it. `flashed`: the owner wrote the image onto its disk or card."""
     port: Text | None = None
     """Its switch port, `switch/number`."""
+    poe: bool = False
+    """Whether the switch port feeds it."""
     disks: dict[Name, DiskIdentity] = Field(default_factory=dict)
     """Identity of its disks, by the class's names for them."""
     labels: dict[str, str] = Field(default_factory=dict)

@@ -114,7 +114,9 @@ def parse_range(value: Any) -> AddressRange:
     text = _text(value, "a range", "192.168.1.150-192.168.1.199")
     first, dash, last = (part.strip() for part in text.partition("-"))
     if not (dash and _is_address(first) and _is_address(last)):
-        raise refuse("range-syntax", f"'{text[:80]}' is not an address range", "write it as 192.168.1.150-192.168.1.199")
+        raise refuse(
+            "range-syntax", f"'{text[:80]}' is not an address range", "write it as 192.168.1.150-192.168.1.199"
+        )
     found = AddressRange(IPv4Address(first), IPv4Address(last))
     if found.first > found.last:
         raise refuse("range-backwards", f"{text} ends before it begins", f"did you mean {last}-{first}?")

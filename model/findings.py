@@ -30,4 +30,6 @@ class Finding:
 def text(finding: Finding) -> str:
     """A finding as a person reads it: code and place, what is wrong, how to mend it."""
     against = f"\n    against: {finding.against}" if finding.against else ""
-    return f"{finding.grade} {finding.code} at {finding.path}\n    {finding.message}{against}\n    mend it: {finding.hint}"
+    return (
+        f"{finding.grade} {finding.code} at {finding.path}\n    {finding.message}{against}\n    mend it: {finding.hint}"
+    )

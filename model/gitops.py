@@ -51,7 +51,10 @@ ENGINE_APP = {"argocd": "argo-cd", "flux": "flux-operator"}
 
 
 def plan_gitops(gitops: Gitops, environment: str, tree: Tree) -> tuple[GitopsClusterPlan, ...]:
-    """Decide what is seeded on each cluster. Errors: LookupError when the engine's folder is not there (a law says so)."""
+    """Decide what is seeded on each cluster.
+
+    Errors: LookupError when the engine's folder is missing (a law says so first).
+    """
     return tuple(
         GitopsClusterPlan(
             cluster=name,

@@ -50,9 +50,10 @@ def schematic(image: TalosImage) -> str:
     """The canonical YAML of a schematic: 4-space indent, keys in the factory's own order, a trailing newline."""
     document: dict[str, Any] = {}
     if image.overlay:
-        document["overlay"] = {"image": image.overlay.image, "name": image.overlay.name}
+        overlay: dict[str, Any] = {"image": image.overlay.image, "name": image.overlay.name}
         if image.overlay.options:
-            document["overlay"]["options"] = dict(sorted(image.overlay.options.items()))
+            overlay["options"] = dict(sorted(image.overlay.options.items()))
+        document["overlay"] = overlay
     customization: dict[str, Any] = {}
     if image.kernel_args:
         customization["extraKernelArgs"] = list(image.kernel_args)

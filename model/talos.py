@@ -160,7 +160,13 @@ def plan_cluster(
 
 
 def _node(
-    name: str, node: ClusterNode, hardware: HardwareClass, made: Image, subnet: IPv4Network, gateway: str, storage: Storage
+    name: str,
+    node: ClusterNode,
+    hardware: HardwareClass,
+    made: Image,
+    subnet: IPv4Network,
+    gateway: str,
+    storage: Storage,
 ) -> ClusterNodePlan:
     return ClusterNodePlan(
         name=name,

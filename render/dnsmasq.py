@@ -61,8 +61,8 @@ dhcp-boot=tag:ipxe,http://{{ netboot }}/boot.ipxe
 
 def configuration(network: NetworkPlan) -> str:
     """The whole `dnsmasq.conf`."""
-    template = Environment(loader=BaseLoader(), undefined=StrictUndefined, autoescape=False).from_string(TEMPLATE)  # noqa: S701 # not HTML
-    return template.render(
+    jinja = Environment(loader=BaseLoader(), undefined=StrictUndefined, autoescape=False)
+    return jinja.from_string(TEMPLATE).render(
         zone=network.zone,
         resolvers=network.resolvers,
         hosts=network.hosts,

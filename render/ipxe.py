@@ -49,6 +49,4 @@ def _script(netboot: NetbootPlan, entry: BootEntry) -> str:
 
 def _talos(server: str, image: Image) -> str:
     arguments = " ".join((*TALOS_ARGUMENTS, HALT_IF_INSTALLED))
-    return (
-        f"kernel http://{server}/{image.kernel_path} {arguments}\ninitrd http://{server}/{image.initramfs_path}\n"
-    )
+    return f"kernel http://{server}/{image.kernel_path} {arguments}\ninitrd http://{server}/{image.initramfs_path}\n"

@@ -1,4 +1,4 @@
-"""Kubernetes objects that follow from the inventory: namespaces, address pools, gateways, boot files, the tunnel's token.
+"""Kubernetes objects that follow from the inventory: namespaces, address pools, gateways, boot files.
 
 Owns their bodies. Refuses what runs: that is Git's.
 """
@@ -14,7 +14,7 @@ Manifest = dict[str, Any]
 GATEWAY_CLASS = "envoy"
 GATEWAY_CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
 """The name Envoy Gateway watches for (its documentation, "GatewayClass")."""
-WILDCARD_SECRET = "wildcard-tls"  # noqa: S105 # a name, not a secret
+WILDCARD_SECRET = "wildcard-tls"  # a name, not a secret
 """Where cert-manager puts the wildcard certificate that the gateways serve."""
 
 

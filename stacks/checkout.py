@@ -21,7 +21,7 @@ def gitops_root() -> Path:
 
 
 def tree(environment: str, root: Path | None = None) -> Tree:
-    """Every text file of an environment's folders, by its path below `gitops/<environment>/`; empty when there is none."""
+    """Every text file of an environment's folders, by its path below `gitops/<environment>/`; maybe none."""
     top = (root or gitops_root()) / environment
     files = sorted(path for path in top.rglob("*") if path.is_file())
     return {path.relative_to(top).as_posix(): path.read_text(encoding="utf-8", errors="replace") for path in files}

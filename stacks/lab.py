@@ -27,9 +27,7 @@ def build() -> None:
     exports.publish(plan, ainur, arda)
 
 
-def _ainur(
-    plan: Plan, ssh_key: pulumi.Output[str] | None
-) -> tuple[BootstrapCluster | None, list[pulumi.Resource]]:
+def _ainur(plan: Plan, ssh_key: pulumi.Output[str] | None) -> tuple[BootstrapCluster | None, list[pulumi.Resource]]:
     """The bootstrap cluster, and the gate after which a machine that is switched on finds something to boot."""
     if plan.bootstrap is None or ssh_key is None:
         return None, []

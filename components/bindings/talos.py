@@ -4,19 +4,30 @@ Owns the conversion. Refuses passing a Secrets output through as it is: its keys
 previews accept and the provider refuses at `up`.
 """
 
+from typing import Protocol, TypeVar
+
 import pulumi
 from pulumiverse_talos import machine
+from pulumiverse_talos.machine import outputs
+
+T_co = TypeVar("T_co", covariant=True)
 
 
-def machine_secrets(secrets: machine.Secrets) -> "pulumi.Output[machine.MachineSecretsArgs]":
+def machine_secrets(secrets: machine.Secrets) -> pulumi.Output[machine.MachineSecretsArgs]:
     """The bundle as `machine.get_configuration` wants it."""
     return secrets.machine_secrets.apply(_bundle)
 
 
-def client_configuration(secrets: machine.Secrets) -> "pulumi.Output[machine.ClientConfigurationArgs]":
-    """The client's certificate and key as resources and functions want them."""
+class _ClientArgs(Protocol[T_co]):
+    """Any of the SDK's classes for the client's certificate: one a module, all alike."""
+
+    def __call__(self, *, ca_certificate: str, client_certificate: str, client_key: str) -> T_co: ...
+
+
+def client_configuration(secrets: machine.Secrets, made_as: _ClientArgs[T_co]) -> pulumi.Output[T_co]:
+    """The client's certificate and key, as the class that a resource or function wants."""
     return secrets.client_configuration.apply(
-        lambda client: machine.ClientConfigurationArgs(
+        lambda client: made_as(
             ca_certificate=client.ca_certificate,
             client_certificate=client.client_certificate,
             client_key=client.client_key,
@@ -24,8 +35,8 @@ def client_configuration(secrets: machine.Secrets) -> "pulumi.Output[machine.Cli
     )
 
 
-def _bundle(made: "machine.outputs.MachineSecrets") -> machine.MachineSecretsArgs:
-    def pair(one: "machine.outputs.Certificate") -> machine.CertificateArgs:
+def _bundle(made: outputs.MachineSecretsResult) -> machine.MachineSecretsArgs:
+    def pair(one: outputs.CertificateResult) -> machine.CertificateArgs:
         return machine.CertificateArgs(cert=one.cert, key=one.key)
 
     return machine.MachineSecretsArgs(

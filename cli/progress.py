@@ -52,7 +52,8 @@ class RunProgress:
             return
         for realm, members in steps.items():
             done = sum(step.urn in transcript.finished for step in members)
-            if realm not in self._told and done == self._expected.get(realm):
+            changes = any(step.changes for step in members)
+            if changes and realm not in self._told and done == self._expected.get(realm):
                 self._told.add(realm)
                 self._console.print(f"  {realm:<10} {done} of {done}")
 

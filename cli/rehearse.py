@@ -6,7 +6,8 @@ Owns the order of the runs and the exit code. Refuses to own the running (`rehea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 
 from pulumi import automation as auto
 from rich.console import Console
@@ -17,6 +18,7 @@ from cli.engine import EngineMissing, find_engine
 from cli.progress import RunProgress, by_realm
 from cli.stack_files import ROOT, StackFile
 from rehearsal.engine import EngineTrouble
+from rehearsal.engine_events import Diagnostic
 from rehearsal.locks import RackBusy
 from rehearsal.rack import Lab, Rack, Run, Verb, open_rack
 from rehearsal.report import forecast, plain_outputs, protected
@@ -35,6 +37,9 @@ class Rehearsal:
     rack: Rack
     out: Console
     stack: str
+    started: float = field(default_factory=time.monotonic)
+    told: set[Diagnostic] = field(default_factory=set)
+    """Warnings already shown: the same one comes back with every run."""
 
     def run(self, verb: Verb, note: str = "", like: Run | None = None) -> Run:
         """Let the engine do `verb`, showing it; `like` is an earlier run over the same resources, for the totals."""
@@ -42,7 +47,8 @@ class Rehearsal:
         expected = {realm: len(steps) for realm, steps in by_realm(like.transcript).items()} if like else {}
         with RunProgress(self.out, expected) as progress:
             run = self.rack.run(verb, progress)
-        rehearsed.outcome(self.out, run)
+        rehearsed.outcome(self.out, run, self.told, realms=not expected)
+        self.told |= set(run.transcript.diagnostics)
         return run
 
     def whole(self) -> int:
@@ -65,7 +71,9 @@ class Rehearsal:
         outputs, secret = plain_outputs(state)
         rehearsed.summary(self.out, forecast(state), outputs, secret)
         rehearsed.next_steps(self.out, self.stack, self.rack.folder.path, outputs.get("nextSteps"))
-        return REFUSED if promised != made or second.transcript.changed() else FINE
+        kept = promised == made and not second.transcript.changed()
+        rehearsed.closing(self.out, self.stack, time.monotonic() - self.started, kept=kept)
+        return FINE if kept else REFUSED
 
     def step(self, verb: Verb, *, unprotect: bool) -> int:
         """One verb on the World as it was left."""
@@ -74,7 +82,7 @@ class Rehearsal:
         if verb == "destroy" and unprotect:
             self.rack.unprotect()
         run = self.run(verb)
-        if verb == "destroy" and not run.well and not run.stopped and protected(state):
+        if run.refused and protected(state):
             rehearsed.protection(self.out, protected(state), self.stack)
             return REFUSED
         return FINE if run.well else self.ended(run)

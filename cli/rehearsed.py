@@ -5,11 +5,12 @@ Owns the words and the tables. Refuses to decide anything: every fact is handed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -36,6 +37,7 @@ _TITLES: dict[Verb, str] = {
     "destroy": "taking it down",
 }
 _CHAIN_SHOWN = 8
+_PROTECTED = "because it is protected"  # the engine's words
 
 
 def banner(out: Console, stack: str, folder: Path) -> None:
@@ -53,17 +55,17 @@ def banner(out: Console, stack: str, folder: Path) -> None:
 def found(out: Console, state: Mapping[str, Any], world: Mapping[str, Any], lifted: Sequence[LiftedLock]) -> None:
     """Say what an earlier step left in this rack, and what a cut one left unfinished."""
     for lock in lifted:
-        line = f"  The engine of an earlier run died (process {lock.pid}, {lock.since}); the lock it left is lifted."
-        out.print(Text(line, style="yellow"))
+        line = f"The engine of an earlier run died (process {lock.pid}, {lock.since}); the lock it left is lifted."
+        _say(out, line, "yellow")
     resources = len(state.get("resources") or ())
     events = len(world.get("journal") or ())
     pending = state.get("pending_operations") or ()
     if resources or events:
         there = f"{count(resources, 'resource')} in the state, {count(events, 'event')} in the World"
-        out.print(f"  Going on from an earlier step: {there}.")
+        _say(out, f"Going on from an earlier step: {there}.")
     if pending:
         names = ", ".join(name_of(entry["resource"]["urn"]) for entry in pending)
-        out.print(Text(f"  The last run was cut in the middle of {names}.", "yellow"))
+        _say(out, f"The last run was cut in the middle of {names}.", "yellow")
 
 
 def heading(out: Console, verb: Verb, note: str = "") -> None:
@@ -72,23 +74,31 @@ def heading(out: Console, verb: Verb, note: str = "") -> None:
     out.print(Text.assemble((f"{verb}{f' {note}' if note else ''}", "bold"), ("  " + _TITLES[verb], "dim")))
 
 
-def outcome(out: Console, run: Run) -> None:
-    """Say what a run did, realm by realm, then its warnings and, when it went badly, why."""
-    if out.is_terminal or run.verb == "preview":
+def outcome(out: Console, run: Run, told: Set[Diagnostic], *, realms: bool) -> None:
+    """Say what a run did, then its warnings but those `told` before, and, when it went badly, why.
+
+    `realms`: also realm by realm, which is noise where the progress has just said it.
+    """
+    if realms and run.well:
         _realms(out, run)
-    warnings = [entry for entry in run.transcript.diagnostics if entry.grade == "warning"]
-    for entry in warnings:
-        _diagnostic(out, entry)
+    for entry in run.transcript.diagnostics:
+        if entry.grade == "warning" and entry not in told:
+            _diagnostic(out, entry)
     if run.well:
         out.print(Text.assemble(("  ✓ ", "green"), _tally(run), (f", in {seconds(run.seconds)}", "dim")))
         return
     for entry in run.errors():
-        _diagnostic(out, entry)
-    verdict = "stopped" if run.stopped else "failed"
-    done = len(run.transcript.finished)
+        if not (run.refused and _PROTECTED in entry.message):  # `protection` says that better
+            _diagnostic(out, entry)
+    out.print(Text.assemble(("  ✗ ", "red"), _verdict(run), (f", in {seconds(run.seconds)}", "dim")))
+
+
+def _verdict(run: Run) -> str:
+    if run.refused:
+        return f"{run.verb} refused: nothing was touched"
+    ended = "stopped" if run.stopped else "failed"
     total = len(run.transcript.steps)
-    after = f" after {done} of {count(total, 'resource')}" if total else ""
-    out.print(Text.assemble(("  ✗ ", "red"), f"{run.verb} {verdict}{after}", (f", in {seconds(run.seconds)}", "dim")))
+    return f"{run.verb} {ended} after {len(run.transcript.finished)} of {count(total, 'resource')}" if total else ended
 
 
 def _realms(out: Console, run: Run) -> None:
@@ -143,32 +153,35 @@ def mismatch(out: Console, promised_only: Sequence[str], made_only: Sequence[str
 def protection(out: Console, urns: Sequence[str], stack: str) -> None:
     """Explain a refused destroy, and give the commands that unlock it, here and on real machines."""
     out.print()
-    what = count(len(urns), "resource is protected", "resources are protected")
-    out.print(f"  Refused before anything was touched: {what}, because what they hold cannot be made again.")
-    out.print("  On this rack, destroy all the same with:")
+    what = count(len(urns), "resource is", "resources are")
+    _say(out, f"{what} protected, so that no slip can destroy what cannot be made again.")
+    _say(out, "On this rack, destroy all the same with:")
     out.print(Text(f"    ./lab rehearse {stack} destroy --unprotect", style="bold"), soft_wrap=True)
-    out.print("  On real machines, unlock each by hand, then destroy:")
+    _say(out, "On real machines, unlock each by hand, then destroy:")
     for urn in urns:
         out.print(Text(f"    pulumi state unprotect '{urn}'", style="bold"), soft_wrap=True)
 
 
 def summary(out: Console, whole: Forecast, outputs: Mapping[str, Any], secret: Sequence[str]) -> None:
     """What stands, at which addresses, and how long the same takes on real machines."""
-    _standing(out, whole)
+    if whole.phases:
+        _standing(out, whole)
     for title, key in (("Addresses", "addresses"), ("Where to open it", "urls")):
         _pairs(out, title, outputs.get(key))
     if secret:
         out.print()
-        out.print(f"  Secret outputs, encrypted in the state: {', '.join(secret)}")
-    _real_time(out, whole)
+        _say(out, f"Secret outputs, encrypted in the state: {', '.join(secret)}")
+    if whole.phases:
+        _real_time(out, whole)
 
 
 def _standing(out: Console, whole: Forecast) -> None:
-    table = _table("What stands", "realm", "resources")
+    table = _table("realm", "resources")
     for phase in whole.phases:
         kinds = ", ".join(kind if number == 1 else f"{number} {kind}" for kind, number in sorted(phase.kinds.items()))
         table.add_row(phase.realm, kinds)
     out.print()
+    out.print(Text("What stands", style="bold"))
     out.print(table)
 
 
@@ -184,10 +197,11 @@ def _pairs(out: Console, title: str, entries: Any) -> None:
 
 
 def _real_time(out: Console, whole: Forecast) -> None:
-    table = _table("How long this takes on real machines", "realm", "takes", "stands after")
+    table = _table("realm", "takes", "stands after")
     for phase in whole.phases:
         table.add_row(phase.realm, span(phase.takes), span(phase.stands_after))
     out.print()
+    out.print(Text("How long this takes on real machines", style="bold"))
     out.print(table)
     out.print(Text.assemble("  All of it: ", (span(whole.whole), "bold"), ". Its longest chain, where time is lost:"))
     for link in sorted(whole.chain, key=lambda link: -link.takes.high)[:_CHAIN_SHOWN]:
@@ -208,11 +222,23 @@ def next_steps(out: Console, stack: str, folder: Path, steps: Any) -> None:
         out.print(Text(f"  · {step}"), soft_wrap=True)
 
 
+def closing(out: Console, stack: str, took: float, *, kept: bool) -> None:
+    """The last line: whether the lab kept what its preview promised, and how long the rehearsal took."""
+    out.print()
+    if kept:
+        told = f"{stack} rehearsed in {seconds(took)}: up made what the preview promised, and again had nothing to do."
+        out.print(Text.assemble(("✓ ", "green"), told))
+    else:
+        out.print(
+            Text.assemble(("✗ ", "red"), f"{stack} rehearsed in {seconds(took)}, and not as it should be: see above.")
+        )
+
+
 def how_to_go_on(out: Console, stack: str, folder: Path, run: Run) -> None:
     """After a run that did not go well: the World is as it was left, and a step goes on from there."""
     out.print()
     if run.stopped:
-        out.print("  The engine finished what was under way; state and World are kept as they are.")
+        _say(out, "The engine finished what was under way; state and World are kept as they are.")
     grid = Table.grid(padding=(0, 2))
     if run.verb != "preview":
         grid.add_row(f"  ./lab rehearse {stack} {run.verb}", "goes on from there, against the same half-built World")
@@ -221,12 +247,16 @@ def how_to_go_on(out: Console, stack: str, folder: Path, run: Run) -> None:
     out.print(grid)
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, header_style="dim")
-    table.padding = (0, 2, 0, 2)
+def _table(*columns: str) -> Table:
+    table = Table(box=None, padding=(0, 0, 0, 2), header_style="dim")
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def _say(out: Console, sentence: str, style: str = "") -> None:
+    """A sentence of ours, indented, on as many lines as it takes."""
+    out.print(Padding(Text(sentence, style=style), (0, 0, 0, 2), expand=False))
 
 
 def _short(folder: Path) -> str:

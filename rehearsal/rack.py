@@ -33,13 +33,18 @@ Notice = Callable[[Transcript], None]
 
 @dataclass(frozen=True)
 class Run:
-    """One run of the engine, over. `trouble` is empty when it went well; `stopped` when a person ended it."""
+    """One run of the engine, over.
+
+    `trouble` is empty when it went well; `stopped` when a person ended it; `refused` when the engine, looking first,
+    would not begin.
+    """
 
     verb: Verb
     transcript: Transcript
     seconds: float
     trouble: str = ""
     stopped: bool = False
+    refused: bool = False
 
     @property
     def well(self) -> bool:
@@ -68,9 +73,12 @@ class Rack:
         started = time.monotonic()
         listener = Listener()
         trouble = said = ""
+        operations = self._operations(verb, notice)
+        begun = 0
         with Interrupts(self._engine.interrupt) as interrupts:
             try:
-                for operation, told in self._operations(verb, notice):
+                for operation, told in operations:
+                    begun += 1
                     listener = Listener(told)
                     said = operation(on_event=listener, color="never").stdout
             except auto.CommandError as error:
@@ -78,7 +86,7 @@ class Rack:
                 trouble = said.partition(" stderr: ")[2].strip() or "the engine ended at once, without a word"
         write_private(self.folder.path / f"{verb}.txt", said)
         run = Run(verb, listener.transcript, time.monotonic() - started, trouble)
-        return replace(run, stopped=interrupts.came) if trouble else run
+        return replace(run, stopped=interrupts.came, refused=begun < len(operations)) if trouble else run
 
     def _operations(self, verb: Verb, notice: Notice | None) -> list[tuple[Callable[..., Any], Notice | None]]:
         """What the engine does for `verb`, in order, and who is told of each.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import yaml
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 _ENCRYPTION_KEYS = frozenset({"encryptionsalt", "encryptedkey", "secretsprovider"})
 
@@ -82,7 +82,15 @@ def _is_secure(value: Node) -> bool:
 
 
 def _lines(key: Node, value: Node) -> set[int]:
-    """The numbers of the lines an entry takes; a block's end mark stands at the start of the line after it."""
-    end = value.end_mark
-    last = end.line if end.column > 0 or end.line == key.start_mark.line else end.line - 1
-    return set(range(key.start_mark.line, last + 1))
+    """The numbers of the lines an entry takes."""
+    return set(range(key.start_mark.line, _last_line(value) + 1))
+
+
+def _last_line(node: Node) -> int:
+    """The last line `node` stands on. A block's own end mark is where the next token starts, comments skipped."""
+    if isinstance(node, MappingNode) and node.value and not node.flow_style:
+        return _last_line(node.value[-1][1])
+    if isinstance(node, SequenceNode) and node.value and not node.flow_style:
+        return _last_line(node.value[-1])
+    end = node.end_mark
+    return end.line - 1 if end.column == 0 and end.line > node.start_mark.line else end.line

@@ -11,6 +11,8 @@ import pulumi
 from components.bindings import version_of
 
 CORE = {"v1": "core/v1"}
+SECRET_FIELDS = ("data", "stringData")
+"""What the SDK hides of a Secret."""
 
 
 def _options(opts: pulumi.ResourceOptions | None, **extra: Any) -> pulumi.ResourceOptions:
@@ -38,9 +40,10 @@ class KubernetesObject(pulumi.CustomResource):
 
     def __init__(self, name: str, manifest: Mapping[str, Any], opts: pulumi.ResourceOptions | None = None) -> None:
         api, kind = manifest["apiVersion"], manifest["kind"]
-        secret = ["data", "stringData"] if (api, kind) == ("v1", "Secret") else []
-        token = f"kubernetes:{CORE.get(api, api)}:{kind}"
-        super().__init__(token, name, dict(manifest), _options(opts, additional_secret_outputs=secret))
+        secret = SECRET_FIELDS if (api, kind) == ("v1", "Secret") else ()
+        properties = {key: pulumi.Output.secret(value) if key in secret else value for key, value in manifest.items()}
+        options = _options(opts, additional_secret_outputs=list(secret))
+        super().__init__(f"kubernetes:{CORE.get(api, api)}:{kind}", name, properties, options)
 
 
 class Release(pulumi.CustomResource):

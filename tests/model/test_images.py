@@ -1,0 +1,66 @@
+"""Schematic ids are computed, so that image names are known at preview."""
+
+import hashlib
+
+import pytest
+import yaml
+
+from model.hardware import HardwareClass, Overlay, TalosImage
+from model.images import image, schematic
+
+VANILLA = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
+TURING_RK1 = "df156b82096feda49406ac03aa44e0ace524b7efe4e1f0e144a1e1ae3930f1c0"
+"""Ids that the image factory itself gave."""
+
+
+def digest(wanted: TalosImage) -> str:
+    return hashlib.sha256(schematic(wanted).encode()).hexdigest()
+
+
+def test_the_empty_schematic_has_the_factory_s_id() -> None:
+    assert digest(TalosImage()) == VANILLA
+
+
+def test_an_overlay_has_the_factory_s_id() -> None:
+    assert digest(TalosImage(overlay=Overlay(name="turingrk1", image="siderolabs/sbc-rockchip"))) == TURING_RK1
+
+
+def test_the_order_of_extensions_is_part_of_the_identity() -> None:
+    one = TalosImage(extensions=("siderolabs/a", "siderolabs/b"))
+    other = TalosImage(extensions=("siderolabs/b", "siderolabs/a"))
+    assert digest(one) != digest(other)
+
+
+def test_every_part_of_an_image_reaches_its_schematic() -> None:
+    overlay = Overlay(name="rpi_generic", image="siderolabs/sbc-raspberrypi", options={"configTxtAppend": "a=1\nb=2\n"})
+    text = schematic(TalosImage(extensions=("siderolabs/x",), kernel_args=("net.ifnames=0",), overlay=overlay))
+    assert yaml.safe_load(text) == {
+        "overlay": {
+            "image": "siderolabs/sbc-raspberrypi",
+            "name": "rpi_generic",
+            "options": {"configTxtAppend": "a=1\nb=2\n"},
+        },
+        "customization": {
+            "extraKernelArgs": ["net.ifnames=0"],
+            "systemExtensions": {"officialExtensions": ["siderolabs/x"]},
+        },
+    }
+    assert "configTxtAppend: |\n" in text, "Go writes several lines as a literal block; other bytes are another id"
+
+
+@pytest.mark.parametrize(("secure", "name"), [(False, "metal-installer"), (True, "metal-installer-secureboot")])
+def test_the_installer_follows_from_schematic_and_version(secure: bool, name: str) -> None:
+    hardware = HardwareClass.model_validate(
+        {
+            "arch": "amd64",
+            "firmware": "uefi",
+            "memory_gib": 8,
+            "watts": 10,
+            "nics": ["eth0"],
+            "disks": {"a": {"kind": "ssd", "size_gb": 1, "role": "system"}},
+            "talos": {"secure_boot": secure},
+        }
+    )
+    made = image("x", hardware, "v1.12.4")
+    assert made.installer == f"factory.talos.dev/{name}/{VANILLA}:v1.12.4"
+    assert made.kernel_path == f"talos/{VANILLA}/v1.12.4/kernel-amd64"

@@ -87,7 +87,7 @@ def outcome(out: Console, run: Run, told: Set[Diagnostic], *, realms: bool) -> N
     if run.well:
         out.print(Text.assemble(("  ✓ ", "green"), _tally(run), (f", in {seconds(run.seconds)}", "dim")))
         return
-    for entry in run.errors():
+    for entry in [] if run.stopped else run.errors():
         if not (run.refused and _PROTECTED in entry.message):  # `protection` says that better
             _diagnostic(out, entry)
     out.print(Text.assemble(("  ✗ ", "red"), _verdict(run), (f", in {seconds(run.seconds)}", "dim")))
@@ -98,7 +98,8 @@ def _verdict(run: Run) -> str:
         return f"{run.verb} refused: nothing was touched"
     ended = "stopped" if run.stopped else "failed"
     total = len(run.transcript.steps)
-    return f"{run.verb} {ended} after {len(run.transcript.finished)} of {count(total, 'resource')}" if total else ended
+    done = f" after {len(run.transcript.finished)} of {count(total, 'resource')}" if total else ""
+    return f"{run.verb} {ended}{done}"
 
 
 def _realms(out: Console, run: Run) -> None:

@@ -81,10 +81,15 @@ def lift_dead(backend: Path) -> list[LiftedLock]:
 
 
 def _alive(pid: int) -> bool:
+    """Whether a process runs; one that is dead and not yet buried by its parent does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # it is somebody else's
         return True
-    return True
+    try:
+        after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]
+    except OSError:  # no /proc here, or it ended just now
+        return True
+    return after_name.split()[0] != "Z"

@@ -12,6 +12,7 @@ import json
 import runpy
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,7 +76,9 @@ class Rack:
         trouble = said = ""
         operations = self._operations(verb, notice)
         begun = 0
-        with Interrupts(self._engine.interrupt) as interrupts:
+        with Interrupts(self._engine.interrupt) as interrupts, warnings.catch_warnings():
+            # When the engine is killed, the Automation API warns of its broken stream; we say so better below.
+            warnings.filterwarnings("ignore", message="Error in event stream")
             try:
                 for operation, told in operations:
                     begun += 1
@@ -83,7 +86,9 @@ class Rack:
                     said = operation(on_event=listener, color="never").stdout
             except auto.CommandError as error:
                 said = str(error)
-                trouble = said.partition(" stderr: ")[2].strip() or "the engine ended at once, without a word"
+                trouble = (
+                    said.partition(" stderr: ")[2].strip() or "the engine died without a word: killed, or out of memory"
+                )
         write_private(self.folder.path / f"{verb}.txt", said)
         run = Run(verb, listener.transcript, time.monotonic() - started, trouble)
         return replace(run, stopped=interrupts.came, refused=begun < len(operations)) if trouble else run

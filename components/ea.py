@@ -9,13 +9,11 @@ import pulumi
 from pulumi_command.remote import Command, ConnectionArgs
 
 from components.bindings import kubernetes, ssh
-from model.addresses import NetbootPlan, NetworkPlan
+from model.addresses import NETBOOT_NAMESPACE, NetbootPlan, NetworkPlan
 from render import dnsmasq, ipxe, k3s, manifests
 
 NETWORK = "iluvatar:ea:Network"
 BOOT_SERVICES = "iluvatar:ea:BootServices"
-NAMESPACE = "netboot"
-"""Where the boot services live on the bootstrap cluster."""
 
 
 class Network(pulumi.ComponentResource):
@@ -42,12 +40,12 @@ class Network(pulumi.ComponentResource):
         # GitOps' workloads live in this namespace: a destroyed stack must not take them along
         kept = pulumi.ResourceOptions(parent=self, provider=provider, retain_on_delete=True)
         namespace = kubernetes.KubernetesObject(
-            "ea-namespace-netboot", manifests.namespace(NAMESPACE, "privileged"), kept
+            "ea-namespace-netboot", manifests.namespace(NETBOOT_NAMESPACE, "privileged"), kept
         )
         self.published = [
             kubernetes.KubernetesObject(
                 f"ea-files-{key}",
-                manifests.config_map(key, NAMESPACE, data),
+                manifests.config_map(key, NETBOOT_NAMESPACE, data),
                 pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[namespace]),
             )
             for key, data in files.items()

@@ -12,6 +12,7 @@ from model.gitops import GitopsClusterPlan
 from render import argocd, manifests
 
 ARGOCD = "iluvatar:gitops:ArgoCD"
+FLUX = "iluvatar:gitops:Flux"
 
 
 class ArgoCD(pulumi.ComponentResource):
@@ -46,4 +47,29 @@ class ArgoCD(pulumi.ComponentResource):
             )
             for category, folder in plan.categories
         ]
+        self.register_outputs({})
+
+
+class Flux(pulumi.ComponentResource):
+    """Flux on one cluster: its operator, and the instance that names the root artefact."""
+
+    def __init__(
+        self,
+        name: str,
+        plan: GitopsClusterPlan,
+        *,
+        provider: kubernetes.Provider,
+        after: Sequence[pulumi.Resource],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(FLUX, name, None, opts)
+        # Flux runs here, and it is Flux's own from now on: a destroyed stack leaves it standing
+        kept = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=list(after), retain_on_delete=True)
+        body = manifests.namespace(plan.chart.namespace)
+        namespace = kubernetes.KubernetesObject(f"gitops-namespace-{plan.cluster}", body, kept)
+        waits = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[namespace])
+        operator = helm.seed(f"gitops-flux-operator-{plan.cluster}", plan.chart, waits, adopted=True)
+        if plan.instance:
+            waits = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[operator])
+            helm.seed(f"gitops-flux-instance-{plan.cluster}", plan.instance, waits, adopted=True)
         self.register_outputs({})

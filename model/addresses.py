@@ -14,6 +14,9 @@ from model.environment import Environment
 from model.images import Image, image
 from model.talos import ClusterPlan
 
+NETBOOT_NAMESPACE = "netboot"
+"""Where the boot services live on the bootstrap cluster."""
+
 Kind = Literal["router", "vip", "gateway", "node", "device"]
 
 

@@ -42,12 +42,16 @@ class GitopsClusterPlan:
     revision: str
     chart: Chart
     """The engine's own chart, as the folder that will manage it pins it."""
+    instance: Chart | None
+    """Flux: the chart of the instance, which says what it reconciles. Argo CD has none."""
     categories: tuple[tuple[str, str], ...]
     """(category, folder in the repository), sorted."""
 
 
 ENGINE_APP = {"argocd": "argo-cd", "flux": "flux-operator"}
 """The app folder that holds the engine itself."""
+FLUX_INSTANCE_APP = "flux-instance"
+"""The app folder that tells Flux what to reconcile (flux-operator, "FluxInstance")."""
 
 
 def plan_gitops(gitops: Gitops, environment: str, tree: Tree) -> tuple[GitopsClusterPlan, ...]:
@@ -62,6 +66,7 @@ def plan_gitops(gitops: Gitops, environment: str, tree: Tree) -> tuple[GitopsClu
             repository=gitops.repository,
             revision=gitops.revision,
             chart=seed(tree, name, ENGINE_APP[gitops.engine]),
+            instance=seed(tree, name, FLUX_INSTANCE_APP) if gitops.engine == "flux" else None,
             categories=tuple((c, f"gitops/{environment}/{name}/{c}") for c in sorted(cluster.categories)),
         )
         for name, cluster in sorted(gitops.clusters.items())

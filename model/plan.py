@@ -5,7 +5,7 @@ Owns putting the realms' plans together. Refuses to judge: `model.laws` has foun
 
 from dataclasses import dataclass
 
-from model.addresses import NetworkPlan, boot_entries, hosts, plan_network
+from model.addresses import NETBOOT_NAMESPACE, NetworkPlan, boot_entries, hosts, plan_network
 from model.ainur import BootstrapPlan, plan_bootstrap
 from model.edge import EdgePlan, plan_edge
 from model.environment import Environment
@@ -77,11 +77,24 @@ def _leftovers(
     gateway_controller: Chart | None,
     gitops: tuple[GitopsClusterPlan, ...],
 ) -> tuple[str, ...]:
-    """Machines keep what is installed on them; what GitOps adopted is GitOps', and is never uninstalled from here."""
+    """Machines keep what is installed on them; what GitOps adopted is GitOps', and is never uninstalled from here.
+
+    Nor is a namespace that GitOps' workloads live in: it would take them and their volumes along.
+    """
     found = [f"machine/{node.name}" for node in cluster.nodes] if cluster else []
     found += [f"host/{node.name}" for node in bootstrap.nodes] if bootstrap else []
-    for chart in (cni, gateway_controller):
-        if cluster and chart:
-            found.append(f"{cluster.name}/helm-release/{chart.namespace}/{chart.release}")
-    found += [f"{one.cluster}/helm-release/{one.chart.namespace}/{one.chart.release}" for one in gitops]
+    adopted = {one.cluster for one in gitops}
+    if cluster and cluster.name in adopted:
+        found += [_release(cluster.name, chart) for chart in (cni, gateway_controller) if chart]
+    if cluster and gateway_controller:
+        found.append(f"{cluster.name}/object/Namespace/{gateway_controller.namespace}")
+    if bootstrap:
+        found.append(f"{bootstrap.name}/object/Namespace/{NETBOOT_NAMESPACE}")
+    for one in gitops:
+        found += [_release(one.cluster, chart) for chart in (one.chart, one.instance) if chart]
+        found.append(f"{one.cluster}/object/Namespace/{one.chart.namespace}")
     return tuple(sorted(found))
+
+
+def _release(cluster: str, chart: Chart) -> str:
+    return f"{cluster}/helm-release/{chart.namespace}/{chart.release}"

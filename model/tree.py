@@ -1,7 +1,7 @@
 """The GitOps folders as data: what apps there are, and the chart each one pins.
 
-Owns reading an app folder's texts (`kustomization.yaml` with `helmCharts`, or Flux's `release.yaml`). Refuses the disk:
-the listing is handed in as `path → text`, paths relative to `gitops/<environment>/`.
+Owns reading an app folder's texts. Refuses the disk: the listing is handed in as `path → text`, paths relative to
+`gitops/<environment>/`.
 """
 
 from collections.abc import Mapping
@@ -40,22 +40,45 @@ def apps(tree: Tree, cluster: str) -> tuple[tuple[str, str], ...]:
 def chart(tree: Tree, cluster: str, category: str, app: str) -> Chart | None:
     """The chart that `<cluster>/<category>/<app>/` pins, or None when the folder or its chart is not there.
 
-    Errors: none for content; what is malformed is a finding of the GitOps laws, which call `charts` first.
+    Two forms, one an engine: `kustomization.yaml` with `helmCharts` (Argo CD), `release.yaml` with an OCIRepository
+    and a HelmRelease that names it (Flux). Errors: none; what is malformed is a finding of the GitOps laws.
     """
     folder = f"{cluster}/{category}/{app}"
+    return _kustomize_chart(tree, folder) or _flux_chart(tree, folder)
+
+
+def _kustomize_chart(tree: Tree, folder: str) -> Chart | None:
     document = _mapping(tree.get(f"{folder}/kustomization.yaml"))
-    entries = document.get("helmCharts") or []
+    entries = document.get("helmCharts")
     if not isinstance(entries, list) or not entries or not isinstance(entries[0], dict):
         return None
     entry = entries[0]
-    values = _mapping(tree.get(f"{folder}/{entry.get('valuesFile', 'values.yaml')}"))
     return Chart(
         name=str(entry.get("name", "")),
         repository=str(entry.get("repo", "")),
         version=str(entry.get("version", "")),
         release=str(entry.get("releaseName", entry.get("name", ""))),
         namespace=str(entry.get("namespace", document.get("namespace", ""))),
-        values=values,
+        values=_mapping(tree.get(f"{folder}/{entry.get('valuesFile', 'values.yaml')}")),
+    )
+
+
+def _flux_chart(tree: Tree, folder: str) -> Chart | None:
+    documents = {document.get("kind"): document for document in _documents(tree.get(f"{folder}/release.yaml"))}
+    source, release = _spec(documents.get("OCIRepository")), documents.get("HelmRelease") or {}
+    metadata = release.get("metadata")
+    if not source or not isinstance(metadata, dict):
+        return None
+    repository, _, name = str(source.get("url", "")).rpartition("/")
+    reference = source.get("ref")
+    values = _spec(release).get("values")
+    return Chart(
+        name=name,
+        repository=repository,
+        version=str(reference.get("tag", "")) if isinstance(reference, dict) else "",
+        release=str(_spec(release).get("releaseName", metadata.get("name", ""))),
+        namespace=str(metadata.get("namespace", "")),
+        values=values if isinstance(values, dict) else {},
     )
 
 
@@ -71,11 +94,18 @@ def seed(tree: Tree, cluster: str, app: str) -> Chart:
     raise LookupError(f"no folder {cluster}/<category>/{app} pins a chart")
 
 
-def _mapping(text: str | None) -> dict[str, Any]:
-    if text is None:
-        return {}
-    try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return {}
+def _spec(document: Any) -> dict[str, Any]:
+    found = document.get("spec") if isinstance(document, dict) else None
     return found if isinstance(found, dict) else {}
+
+
+def _mapping(text: str | None) -> dict[str, Any]:
+    return next(iter(_documents(text)), {})
+
+
+def _documents(text: str | None) -> list[dict[str, Any]]:
+    try:
+        found = list(yaml.safe_load_all(text or ""))
+    except yaml.YAMLError:
+        return []
+    return [document for document in found if isinstance(document, dict)]

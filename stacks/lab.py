@@ -10,7 +10,7 @@ from components.arda import Cluster
 from components.cilium import Cilium
 from components.ea import BootServices, Network
 from components.edge import Cloudflare, Gateways
-from components.gitops import ArgoCD
+from components.gitops import ArgoCD, Flux
 from model.plan import Plan
 from stacks import exports, secrets
 from stacks.door import enter
@@ -64,5 +64,6 @@ def _arda(plan: Plan, bootable: list[pulumi.Resource], token: pulumi.Output[str]
         if cloudflare:
             cloudflare.hand_token(chart.namespace, arda.provider, gateways.namespace)
     if gitops:
-        ArgoCD("arda-gitops", gitops, provider=arda.provider, after=seeds)
+        engine = ArgoCD if gitops.engine == "argocd" else Flux
+        engine("arda-gitops", gitops, provider=arda.provider, after=seeds)
     return arda

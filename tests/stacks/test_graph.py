@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from functools import cache
+from itertools import pairwise
 
 import pulumi
 import pytest
@@ -92,7 +93,7 @@ def test_control_planes_are_touched_one_after_the_other_and_workers_after_the_bo
     roles = {f"arda-apply-{name}": node["role"] for name, node in raw(lab)["cluster"]["nodes"].items()}
     assert set(roles) == {apply.name for apply in applies}, "a node left out of the apply loop"
     planes = sorted(apply.name for apply in applies if roles[apply.name] == "control-plane")
-    for before, after in zip(planes, planes[1:], strict=False):
+    for before, after in pairwise(planes):
         assert before in names(recording, recording.named(after).depends_on)
     for apply in applies:
         waits = names(recording, apply.depends_on)

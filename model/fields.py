@@ -136,10 +136,10 @@ def parse_mac(value: Any) -> str:
 
 def parse_version(value: Any) -> str:
     """A pinned release, `v1.2.3`; never a range, a branch or `latest`."""
-    text = _text(value, "a version", "v1.12.4")
+    text = _text(value, "a version", "v1.2.3")
     if not VERSION.fullmatch(text):
         bare = re.fullmatch(r"\d+\.\d+\.\d+\S*", text)
-        hint = f'did you mean "v{text}"?' if bare else 'pin one release, as "v1.12.4"'
+        hint = f'did you mean "v{text}"?' if bare else 'pin one release, as "v1.2.3"'
         raise refuse("version-unpinned", f"'{text[:80]}' is not one pinned release", hint)
     return text
 
@@ -169,7 +169,7 @@ Address = Annotated[IPv4Address, Parsed(parse_address, f"^{QUAD}$", "192.168.1.1
 Subnet = Annotated[IPv4Network, Parsed(parse_subnet, rf"^{QUAD}/\d{{1,2}}$", "192.168.1.0/24")]
 Range = Annotated[AddressRange, Parsed(parse_range, f"^{QUAD}-{QUAD}$", "192.168.1.150-192.168.1.199")]
 Mac = Annotated[str, Parsed(parse_mac, "^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$", "02:00:00:00:02:01")]
-Version = Annotated[str, Parsed(parse_version, f"^{VERSION.pattern}$", "v1.12.4")]
+Version = Annotated[str, Parsed(parse_version, f"^{VERSION.pattern}$", "v1.2.3")]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Text = Annotated[str, Field(strict=True, min_length=1, max_length=500)]

@@ -1,0 +1,93 @@
+"""Facts of the outside world that laws judge by: what Talos supports, its extensions and overlays, what a Pi can be.
+
+Owns facts that no lab chooses, each with its source. Refuses releases: those are data, beside `# renovate:` lines.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+TALOS_KUBERNETES: Mapping[str, tuple[int, int]] = {
+    "1.10": (28, 33),
+    "1.11": (29, 34),
+    "1.12": (30, 35),
+    "1.13": (31, 36),
+}
+"""Talos minor → first and last supported minor of Kubernetes 1 (Talos' support matrix, `compatibility` package)."""
+
+BOTH = ("amd64", "arm64")
+PC = ("amd64",)
+
+EXTENSIONS: Mapping[str, tuple[str, ...]] = {
+    f"siderolabs/{name}": arches
+    for arches, names in (
+        (
+            BOTH,
+            "binfmt-misc bird2 bnx2-bnx2x btrfs chelsio-drivers chelsio-firmware cloudflared crun ctr drbd "
+            "ecr-credential-provider fuse3 gasket-driver glibc gvisor gvisor-debug iscsi-tools kata-containers lldpd mdadm mei nebula netbird "
+            "newt nfs-utils nfsd nfsrahead nonfree-kmod-nvidia-lts nonfree-kmod-nvidia-production nut-client "
+            "nvidia-container-toolkit-lts nvidia-container-toolkit-production nvidia-fabricmanager-lts "
+            "nvidia-fabricmanager-production nvidia-open-gpu-kernel-modules-lts "
+            "nvidia-open-gpu-kernel-modules-production qemu-guest-agent qlogic-firmware realtek-firmware revpi-firmware spin stargz-snapshotter tailscale "
+            "thunderbolt trident-iscsi-tools usb-audio-drivers usb-modem-drivers util-linux-tools uinput "
+            "v4l-uvc-drivers vc4 wasmedge youki zerotier zfs",
+        ),
+        (
+            PC,
+            "amd-ucode amdgpu dvb-cx23885 dvb-m88ds3103 fakepci hailort hello-world-service i915 intel-ice-firmware "
+            "intel-ucode intel-ice intel-npu metal-agent panfrost-firmware pci-hotplug vmtoolsd-guest-agent xe xen-guest-agent",
+        ),
+        (("arm64",), "panfrost rk3588-npu turing-rk1-firmware"),
+    )
+    for name in names.split()
+}
+"""Official system extension → architectures it fits (siderolabs/extensions; those of PC hardware are amd64 only)."""
+
+MICROCODE: Mapping[str, str] = {"siderolabs/amd-ucode": "amd", "siderolabs/intel-ucode": "intel"}
+"""Extension with microcode → maker of the processor it is for."""
+
+
+class OverlayFact(NamedTuple):
+    """A Talos overlay: the image that carries it, and the firmware of its boards."""
+
+    image: str
+    firmware: str
+
+
+OVERLAYS: Mapping[str, OverlayFact] = {
+    name: OverlayFact(f"siderolabs/{image}", firmware)
+    for image, firmware, names in (
+        ("sbc-raspberrypi", "raspberry-pi", "rpi_generic rpi_5"),
+        (
+            "sbc-rockchip",
+            "u-boot",
+            "helios64 nanopi-r4s nanopi-r5s nanopi-r6c orangepi-5 orangepi-5-plus orangepi-r1-plus-lts rock4cplus "
+            "rock4se rock5a rock5b rock5t rock64 rockpi4 rockpi4c turingrk1",
+        ),
+        ("sbc-allwinner", "u-boot", "bananapi_m64 libretech_all_h3_cc_h5 pine64"),
+        ("sbc-jetson", "u-boot", "jetson_nano"),
+    )
+    for name in names.split()
+}
+"""Overlay → what it needs (the siderolabs/sbc-* repositories). Every board of these is arm64."""
+
+
+class BootConfiguration(NamedTuple):
+    """What a Raspberry Pi can be with what is plugged into it, and what that cost in pounds."""
+
+    server: bool
+    """Its system survives a reboot, so it can run the control plane."""
+    netboot: bool
+    """It has no card, so its firmware asks the network."""
+    storage: bool
+    """It can hold a replica of the cluster's storage."""
+    price_gbp: int
+
+
+PI_PRICE_GBP = {"pi": 80, "sd": 5, "nvme": 15, "poe": 22}
+"""What the board and each part cost (a Pi 5 with 8 GB, late 2024; the owner's own price guide)."""
+
+
+def boot_configuration(parts: frozenset[str]) -> BootConfiguration:
+    """What a Pi with these parts (of sd, nvme, poe) can be: the owner's table, whose eight rows follow three rules."""
+    price = PI_PRICE_GBP["pi"] + sum(PI_PRICE_GBP[part] for part in parts)
+    return BootConfiguration("sd" in parts, "sd" not in parts, "nvme" in parts, price)

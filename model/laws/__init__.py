@@ -1,0 +1,28 @@
+"""The laws: what an environment must be besides well-shaped. Importing a realm's module registers its laws.
+
+Owns the list of laws and the one door, `examine`. Refuses to plan anything, and to read a disk: the GitOps tree is
+handed in.
+"""
+
+from model.laws import (
+    bootstrap,
+    cilium,
+    cluster,
+    edge,
+    gitops,
+    hardware,
+    names,
+    network,
+    ports,
+    power,
+    ranges,
+    storage,
+    versions,
+)
+from model.laws.examination import Examination, examine
+from model.laws.registry import LAWS, Law
+
+REALMS = (network, ranges, ports, power, names, hardware, versions, bootstrap, cluster, cilium, edge, storage, gitops)
+"""Every module that holds laws."""
+
+__all__ = ["LAWS", "REALMS", "Examination", "Law", "examine"]

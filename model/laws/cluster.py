@@ -1,0 +1,248 @@
+"""Laws of Arda: quorum, how each node is reached and booted, its disks and labels.
+
+Owns the Talos cluster's machines. Refuses Cilium's options (`cilium`), and who has which address (`network`).
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from model.environment import Environment
+from model.hardware import HardwareClass
+from model.laws.claims import talos_nodes
+from model.laws.registry import Breach, law
+from model.laws.words import listed, nearest
+
+SELECTED = {"nvme": "nvme", "ssd": "ssd", "hdd": "hdd", "sd": "sd", "emmc": "sd"}
+"""Disk kind → what Talos' selector sees of it: eMMC and SD cards are one."""
+LABEL_NAME = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
+PREFIX = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
+
+def control_planes(env: Environment) -> list[str]:
+    """Names of the control planes."""
+    return [name for name, node in talos_nodes(env) if node.role == "control-plane"]
+
+
+@law("cluster-quorum-none")
+def has_control_plane(env: Environment) -> Iterator[Breach]:
+    """The cluster has a control plane."""
+    if env.cluster and not control_planes(env):
+        first = next(iter(env.cluster.nodes))
+        message = "no node is a control plane: there would be no API and no etcd"
+        yield Breach("cluster.nodes", message, f"give three nodes role: control-plane, {first} for one")
+
+
+@law("cluster-quorum-even")
+def control_planes_odd(env: Environment) -> Iterator[Breach]:
+    """Control planes are an odd number: four survive no more failures than three."""
+    count = len(control_planes(env))
+    if count > 2 and count % 2 == 0:
+        message = (
+            f"{count} control planes survive no more failures than {count - 1}, and every write waits for one more"
+        )
+        yield Breach("cluster.nodes", message, f"nearest: {count - 1}, the other one role: worker")
+
+
+@law("cluster-quorum-many", unless=("cluster-quorum-even",))
+def control_planes_few(env: Environment) -> Iterator[Breach]:
+    """Control planes are seven at most: etcd asks all of them about every write."""
+    count = len(control_planes(env))
+    if count > 7:
+        yield Breach("cluster.nodes", f"{count} control planes: every write waits for most of them", "nearest: 7")
+
+
+@law("cluster-quorum-two", "warning")
+def control_planes_not_two(env: Environment) -> Iterator[Breach]:
+    """Two control planes are worse than one: either's failure stops both."""
+    if len(control_planes(env)) == 2:
+        yield Breach("cluster.nodes", "two control planes: if either fails, both stop", "one, or better three")
+
+
+@law("cluster-quorum-one", "warning")
+def control_plane_not_alone(env: Environment) -> Iterator[Breach]:
+    """A single control plane is down at every update of its own."""
+    planes = control_planes(env)
+    if len(planes) == 1:
+        yield Breach(
+            "cluster.nodes",
+            f"{planes[0]} is the only control plane: its updates stop the API",
+            "three survive one failure",
+        )
+
+
+@law("cluster-nowhere-to-run")
+def workloads_have_a_place(env: Environment) -> Iterator[Breach]:
+    """There is a worker, or workloads may run on control planes."""
+    if (
+        env.cluster
+        and not env.cluster.schedulable_control_planes
+        and all(n.role != "worker" for _, n in talos_nodes(env))
+    ):
+        message = "no node is a worker, and control planes take no workloads: nothing could run"
+        yield Breach("cluster.schedulable_control_planes", message, "set it to true", "cluster.nodes")
+
+
+@law("cluster-reach-leased", unless=("network-vlan-unknown",))
+def reservation_is_kept_by_who_leases(env: Environment) -> Iterator[Breach]:
+    """A node's address is reserved where leases are made: with us when our dnsmasq is the VLAN's DHCP server, else with
+    the router."""
+    vlan = env.network.vlans.get(env.cluster.vlan) if env.cluster else None
+    if env.cluster is None or vlan is None:
+        return
+    ours = vlan.dhcp is not None and vlan.dhcp.mode == "server"
+    wrong, right = ("router-reservation", "our-reservation") if ours else ("our-reservation", "router-reservation")
+    who = "our dnsmasq" if ours else "the router"
+    for name, node in talos_nodes(env):
+        if node.reach == wrong:
+            message = f"{name} waits for a {wrong.replace('-', ' ')}, and {who} leases on VLAN {env.cluster.vlan}"
+            path = f"cluster.nodes.{name}.reach"
+            yield Breach(path, message, f"did you mean {right}?", f"network.vlans.{env.cluster.vlan}.dhcp")
+
+
+@law("cluster-reach-static")
+def static_needs_flashing(env: Environment) -> Iterator[Breach]:
+    """A node with a static address was flashed with it: an image from the network carries none."""
+    for name, node in talos_nodes(env):
+        if node.reach == "static" and node.boot == "netboot":
+            message = f"{name} boots from the network and would have its address from its own disk"
+            hint = "set boot: flashed, or reach: router-reservation or kernel-argument"
+            yield Breach(f"cluster.nodes.{name}.reach", message, hint, f"cluster.nodes.{name}.boot")
+
+
+@law("cluster-netboot-missing")
+def netbooting_node_has_boot_services(env: Environment) -> Iterator[Breach]:
+    """A node that boots from the network finds boot services there."""
+    for name, node in talos_nodes(env):
+        if node.boot == "netboot" and env.network.netboot is None:
+            message = f"{name} boots from the network, where nothing answers"
+            yield Breach(
+                f"cluster.nodes.{name}.boot", message, "set boot: flashed, or add network.netboot", "network.netboot"
+            )
+
+
+@law("cluster-netboot-vlan", unless=("network-vlan-unknown", "network-netboot-vlan"))
+def node_hears_the_boot_services(env: Environment) -> Iterator[Breach]:
+    """Nodes that boot from the network stand in the VLAN where boot services answer: DHCP does not cross a router."""
+    boot, cluster = env.network.netboot, env.cluster
+    if (
+        boot
+        and cluster
+        and boot.vlan != cluster.vlan
+        and any(node.boot == "netboot" for node in cluster.nodes.values())
+    ):
+        message = f"nodes boot from the network in VLAN {cluster.vlan}, and boot services answer in {boot.vlan}"
+        yield Breach("cluster.vlan", message, f"did you mean {boot.vlan}?", "network.netboot.vlan")
+
+
+@law("cluster-netboot-firmware", unless=("cluster-netboot-missing", "hardware-firmware-arch"))
+def firmware_netboots_talos(env: Environment) -> Iterator[Breach]:
+    """A node that boots from the network has firmware that starts iPXE: a Pi's or U-Boot's does not start Talos so."""
+    for name, node in talos_nodes(env):
+        hardware = env.hardware.get(node.hardware)
+        if node.boot == "netboot" and hardware and hardware.firmware not in ("uefi", "bios"):
+            message = f"{name} starts by {hardware.firmware}, which boots no Talos image from the network"
+            path = f"hardware.{node.hardware}.firmware"
+            yield Breach(f"cluster.nodes.{name}.boot", message, "set boot: flashed", path)
+
+
+@law("cluster-disk-unknown", unless=("hardware-class-unknown",))
+def node_disk_exists(env: Environment) -> Iterator[Breach]:
+    """A disk that a node identifies is one of its class."""
+    for name, node in talos_nodes(env):
+        hardware = env.hardware.get(node.hardware)
+        for disk in node.disks:
+            if hardware and disk not in hardware.disks:
+                path = f"cluster.nodes.{name}.disks.{disk}"
+                message = f"{name} identifies disk '{disk}', which its class {node.hardware} does not have"
+                yield Breach(path, message, nearest(disk, hardware.disks), f"hardware.{node.hardware}.disks")
+
+
+@law("cluster-disk-ambiguous", unless=("hardware-system-disk",))
+def disk_selector_is_unique(env: Environment) -> Iterator[Breach]:
+    """Talos finds each disk it uses by its kind, or the node gives its serial or wwid: of two disks of one kind it
+    would take either."""
+    alike = {name: _alike(hardware) for name, hardware in env.hardware.items()}
+    for name, node in talos_nodes(env):
+        for disk, twins in alike.get(node.hardware, {}).items():
+            identity = node.disks.get(disk)
+            if not (identity and (identity.serial or identity.wwid)):
+                message = f"{name} has {listed(twins)} of one kind: Talos could not tell {disk}"
+                hint = f"add disks: {{ {disk}: {{ serial: … }} }}, from `talosctl get disks`"
+                yield Breach(f"cluster.nodes.{name}.disks", message, hint, f"hardware.{node.hardware}.disks")
+                break
+
+
+def _alike(hardware: HardwareClass) -> dict[str, list[str]]:
+    """Disks in use that another disk of the class cannot be told from, with all of their kind."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for disk, shape in hardware.disks.items():
+        kinds[SELECTED[shape.kind]].append(disk)
+    return {
+        disk: kinds[SELECTED[shape.kind]]
+        for disk, shape in hardware.disks.items()
+        if shape.role != "never-touch" and len(kinds[SELECTED[shape.kind]]) > 1
+    }
+
+
+@law("cluster-disk-path")
+def by_id_is_stable(env: Environment) -> Iterator[Breach]:
+    """A by-id name is one that stays with the disk: `sda` and `nvme0n1` change places at a boot."""
+    for name, node in talos_nodes(env):
+        for disk, identity in node.disks.items():
+            text = (identity.by_id or "").removeprefix("/dev/disk/by-id/")
+            if identity.by_id and ("/" in text or re.fullmatch(r"(sd[a-z]+|nvme\d+n\d+|mmcblk\d+)(p?\d+)?", text)):
+                path = f"cluster.nodes.{name}.disks.{disk}.by_id"
+                yield Breach(
+                    path,
+                    f"'{identity.by_id[:60]}' is no name that stays with a disk",
+                    "ls -l /dev/disk/by-id/ on the node",
+                )
+
+
+@law("cluster-label-form")
+def labels_are_labels(env: Environment) -> Iterator[Breach]:
+    """A node's labels are well-formed: an optional DNS prefix, a name, and a value of at most 63 characters each."""
+    for name, node in talos_nodes(env):
+        for key, value in node.labels.items():
+            prefix, slash, bare = key.rpartition("/")
+            good = bare and len(bare) <= 63 and LABEL_NAME.fullmatch(bare) and (not slash or PREFIX.fullmatch(prefix))
+            if not (good and len(value) <= 63 and LABEL_NAME.fullmatch(value)):
+                message = f"'{key[:40]}={value[:40]}' is no Kubernetes label"
+                yield Breach(
+                    f"cluster.nodes.{name}.labels", message, "letters, digits, - _ . as in example.com/tier: storage"
+                )
+
+
+@law("cluster-label-reserved", unless=("cluster-label-form",))
+def labels_are_free(env: Environment) -> Iterator[Breach]:
+    """A node does not give itself labels of Kubernetes' own: NodeRestriction refuses them, and the kubelet
+    does not start."""
+    for name, node in talos_nodes(env):
+        for key in node.labels:
+            prefix = key.rpartition("/")[0]
+            ours = prefix in ("node.kubernetes.io", "kubelet.kubernetes.io") or prefix.endswith(
+                (".node.kubernetes.io", ".kubelet.kubernetes.io")
+            )
+            if not ours and (prefix in ("kubernetes.io", "k8s.io") or prefix.endswith((".kubernetes.io", ".k8s.io"))):
+                message = f"{name} may not give itself the label {key[:60]}: it is Kubernetes' own"
+                yield Breach(
+                    f"cluster.nodes.{name}.labels",
+                    message,
+                    f"did you mean {'node.kubernetes.io/' + key.rpartition('/')[2]}?",
+                )
+
+
+@law("cluster-encryption", unless=("hardware-secure-boot",))
+def encryption_has_a_seal(env: Environment) -> Iterator[Breach]:
+    """Encrypted disks have secure boot under them: the TPM gives their key to whatever boots otherwise."""
+    if env.cluster is None or not env.cluster.disk_encryption:
+        return
+    used = {node.hardware for _, node in talos_nodes(env)} & set(env.hardware)
+    open_ones = sorted(name for name in used if not env.hardware[name].talos.secure_boot)
+    if open_ones:
+        message = (
+            f"disks are encrypted, and {listed(open_ones)} boot without secure boot: the TPM gives the key to anyone"
+        )
+        hint = "set talos.secure_boot: true on each class, or disk_encryption: false"
+        yield Breach("cluster.disk_encryption", message, hint, f"hardware.{open_ones[0]}.talos.secure_boot")

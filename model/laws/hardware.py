@@ -1,0 +1,219 @@
+"""Laws of hardware classes: arch, firmware, overlay, extensions and disks that fit each other.
+
+Owns a class by itself, and whether the machines that name it can be what they are. Refuses where they stand.
+"""
+
+from collections.abc import Iterator
+
+from model.catalogue import EXTENSIONS, MICROCODE, OVERLAYS
+from model.environment import Environment
+from model.hardware import HardwareClass
+from model.laws.claims import talos_nodes
+from model.laws.registry import Breach, law
+from model.laws.words import listed, nearest
+
+FITS = {"bios": ("amd64",), "uefi": ("amd64", "arm64"), "raspberry-pi": ("arm64",), "u-boot": ("arm64",)}
+"""Firmware → architectures it starts."""
+SYSTEM_GB = 10
+"""GB that Talos needs at least (its system requirements)."""
+
+
+def users(env: Environment) -> Iterator[tuple[str, str]]:
+    """(path of the reference, class) of everything that names a class."""
+    for name, pi in env.bootstrap.nodes.items() if env.bootstrap else ():
+        yield f"bootstrap.nodes.{name}.class", pi.hardware
+    for name, node in talos_nodes(env):
+        yield f"cluster.nodes.{name}.class", node.hardware
+    if env.network.netboot and env.network.netboot.default_class:
+        yield "network.netboot.default_class", env.network.netboot.default_class
+
+
+def talos_classes(env: Environment) -> Iterator[tuple[str, HardwareClass]]:
+    """Classes that run Talos, in the order of the file."""
+    used = {node.hardware for _, node in talos_nodes(env)}
+    boot = env.network.netboot
+    if boot and boot.default_class and boot.unknown_machines == "maintenance":
+        used.add(boot.default_class)
+    return ((name, hardware) for name, hardware in env.hardware.items() if name in used)
+
+
+@law("hardware-class-unknown")
+def class_known(env: Environment) -> Iterator[Breach]:
+    """Whatever names a hardware class names one of `hardware`."""
+    for path, name in users(env):
+        if name not in env.hardware:
+            yield Breach(path, f"there is no hardware class '{name}'", nearest(name, env.hardware), "hardware")
+
+
+@law("hardware-class-unused", "warning", unless=("hardware-class-unknown",))
+def class_used(env: Environment) -> Iterator[Breach]:
+    """A hardware class is some machine's."""
+    used = {name for _, name in users(env)}
+    for name in env.hardware:
+        if name not in used:
+            message = f"no machine is a {name}"
+            yield Breach(f"hardware.{name}", message, "name it at a node, or leave the class out", "cluster.nodes")
+
+
+@law("hardware-firmware-arch")
+def firmware_fits_arch(env: Environment) -> Iterator[Breach]:
+    """The firmware is one that starts the architecture."""
+    for name, hardware in env.hardware.items():
+        fits = FITS[hardware.firmware]
+        if hardware.arch not in fits:
+            message = f"{name} is {hardware.arch}, and {hardware.firmware} starts {listed(fits)} only"
+            near = "uefi" if hardware.arch == "amd64" else "raspberry-pi or u-boot"
+            yield Breach(f"hardware.{name}.firmware", message, f"did you mean {near}?", f"hardware.{name}.arch")
+
+
+@law("hardware-nic-duplicate")
+def nics_once(env: Environment) -> Iterator[Breach]:
+    """A class names each of its links once."""
+    for name, hardware in env.hardware.items():
+        for index, nic in enumerate(hardware.nics):
+            if nic in hardware.nics[:index]:
+                yield Breach(f"hardware.{name}.nics.{index}", f"{name} has {nic} twice", "leave one out")
+
+
+@law("hardware-cpu-arch")
+def cpu_fits_arch(env: Environment) -> Iterator[Breach]:
+    """The maker of the processor makes processors of that architecture."""
+    for name, hardware in env.hardware.items():
+        if hardware.cpu and (hardware.cpu == "arm") != (hardware.arch == "arm64"):
+            near = "arm" if hardware.arch == "arm64" else "intel or amd"
+            message = f"{name} is {hardware.arch} with a processor of {hardware.cpu}"
+            yield Breach(f"hardware.{name}.cpu", message, f"did you mean {near}?", f"hardware.{name}.arch")
+
+
+@law("hardware-overlay-unknown")
+def overlay_known(env: Environment) -> Iterator[Breach]:
+    """An overlay is one that Talos publishes."""
+    for name, hardware in env.hardware.items():
+        overlay = hardware.talos.overlay
+        if overlay and overlay.name not in OVERLAYS:
+            path = f"hardware.{name}.talos.overlay.name"
+            yield Breach(path, f"there is no Talos overlay '{overlay.name[:60]}'", nearest(overlay.name, OVERLAYS))
+
+
+@law("hardware-overlay-image")
+def overlay_image_carries_it(env: Environment) -> Iterator[Breach]:
+    """An overlay comes from the image that carries it."""
+    for name, hardware in env.hardware.items():
+        overlay = hardware.talos.overlay
+        if overlay and overlay.name in OVERLAYS and overlay.image != OVERLAYS[overlay.name].image:
+            message = f"{overlay.image[:60]} does not carry the overlay {overlay.name}"
+            hint = f"did you mean {OVERLAYS[overlay.name].image}?"
+            yield Breach(f"hardware.{name}.talos.overlay.image", message, hint, f"hardware.{name}.talos.overlay.name")
+
+
+@law("hardware-overlay-board", unless=("hardware-firmware-arch", "hardware-overlay-unknown"))
+def overlay_fits_board(env: Environment) -> Iterator[Breach]:
+    """An overlay is for the class's firmware: a Pi's image does not start a PC."""
+    for name, hardware in env.hardware.items():
+        overlay = hardware.talos.overlay
+        fact = OVERLAYS.get(overlay.name) if overlay else None
+        if overlay and fact and (hardware.firmware != fact.firmware or hardware.arch != "arm64"):
+            board = f"{hardware.arch} with {hardware.firmware}"
+            message = f"the overlay {overlay.name} is for arm64 boards with {fact.firmware}, and {name} is {board}"
+            yield Breach(
+                f"hardware.{name}.talos.overlay", message, "leave the overlay out", f"hardware.{name}.firmware"
+            )
+
+
+@law("hardware-overlay-missing", unless=("hardware-firmware-arch",))
+def board_has_overlay(env: Environment) -> Iterator[Breach]:
+    """A single-board computer that runs Talos names its overlay: without it the image does not start."""
+    for name, hardware in talos_classes(env):
+        if hardware.firmware in ("raspberry-pi", "u-boot") and hardware.talos.overlay is None:
+            known = [overlay for overlay, fact in OVERLAYS.items() if fact.firmware == hardware.firmware]
+            message = f"{name} starts by {hardware.firmware} and names no Talos overlay"
+            yield Breach(f"hardware.{name}.talos.overlay", message, f"one of {listed(known)}")
+
+
+@law("hardware-extension-unknown")
+def extension_known(env: Environment) -> Iterator[Breach]:
+    """A system extension is an official one, by its full name."""
+    for name, hardware in env.hardware.items():
+        for index, extension in enumerate(hardware.talos.extensions):
+            if extension not in EXTENSIONS:
+                path = f"hardware.{name}.talos.extensions.{index}"
+                near = nearest(extension if "/" in extension else f"siderolabs/{extension}", EXTENSIONS)
+                yield Breach(path, f"'{extension[:60]}' is no official Talos extension", near)
+
+
+@law("hardware-extension-arch")
+def extension_fits_arch(env: Environment) -> Iterator[Breach]:
+    """A system extension exists for the class's architecture."""
+    for name, hardware in env.hardware.items():
+        for index, extension in enumerate(hardware.talos.extensions):
+            if hardware.arch not in EXTENSIONS.get(extension, (hardware.arch,)):
+                message = f"{extension} is for {listed(EXTENSIONS[extension])} only, and {name} is {hardware.arch}"
+                path = f"hardware.{name}.talos.extensions.{index}"
+                yield Breach(path, message, "leave it out", f"hardware.{name}.arch")
+
+
+@law("hardware-extension-duplicate")
+def extension_once(env: Environment) -> Iterator[Breach]:
+    """A class names an extension once: twice is another image id with nothing else in it."""
+    for name, hardware in env.hardware.items():
+        every = hardware.talos.extensions
+        for index, extension in enumerate(every):
+            if extension in every[:index]:
+                path = f"hardware.{name}.talos.extensions.{index}"
+                yield Breach(path, f"{name} has {extension} twice", "leave one out")
+
+
+@law("hardware-microcode", unless=("hardware-extension-arch",))
+def microcode_fits(env: Environment) -> Iterator[Breach]:
+    """Microcode is for the maker of the processor."""
+    for name, hardware in env.hardware.items():
+        for index, extension in enumerate(hardware.talos.extensions):
+            maker = MICROCODE.get(extension)
+            if maker and hardware.cpu and maker != hardware.cpu:
+                message = f"{extension} is for processors of {maker}, and {name} has one of {hardware.cpu}"
+                path = f"hardware.{name}.talos.extensions.{index}"
+                yield Breach(path, message, f"did you mean siderolabs/{hardware.cpu}-ucode?", f"hardware.{name}.cpu")
+
+
+@law("hardware-secure-boot", unless=("hardware-firmware-arch",))
+def secure_boot_needs_uefi(env: Environment) -> Iterator[Breach]:
+    """Secure boot is UEFI's."""
+    for name, hardware in env.hardware.items():
+        if hardware.talos.secure_boot and hardware.firmware != "uefi":
+            message = f"{name} starts by {hardware.firmware}, which knows no secure boot"
+            path = f"hardware.{name}.talos.secure_boot"
+            yield Breach(path, message, "set it to false, or firmware to uefi", f"hardware.{name}.firmware")
+
+
+@law("hardware-system-disk")
+def one_system_disk(env: Environment) -> Iterator[Breach]:
+    """A class that runs Talos has exactly one disk to install to."""
+    for name, hardware in talos_classes(env):
+        system = [disk for disk, shape in hardware.disks.items() if shape.role == "system"]
+        if len(system) != 1:
+            said = f"would be installed to {listed(system)}" if system else "has no disk of role system"
+            yield Breach(
+                f"hardware.{name}.disks", f"{name} {said}: Talos needs exactly one", "give one disk role: system"
+            )
+
+
+@law("hardware-system-disk-small", unless=("hardware-system-disk",))
+def system_disk_holds_talos(env: Environment) -> Iterator[Breach]:
+    """The disk that Talos is installed to has at least 10 GB."""
+    for name, hardware in talos_classes(env):
+        for disk, shape in hardware.disks.items():
+            if shape.role == "system" and shape.size_gb < SYSTEM_GB:
+                message = f"{disk} of {name} has {shape.size_gb} GB, and Talos needs {SYSTEM_GB}"
+                yield Breach(f"hardware.{name}.disks.{disk}.size_gb", message, f"at least {SYSTEM_GB}")
+
+
+@law("hardware-memory")
+def memory_is_enough(env: Environment) -> Iterator[Breach]:
+    """A control plane has 2 GiB of memory at least (Talos' system requirements)."""
+    small = {name for name, hardware in env.hardware.items() if hardware.memory_gib < 2}
+    for name, node in talos_nodes(env):
+        if node.role == "control-plane" and node.hardware in small:
+            memory = env.hardware[node.hardware].memory_gib
+            message = f"control plane {name} has {memory} GiB of memory, and needs 2"
+            path = f"hardware.{node.hardware}.memory_gib"
+            yield Breach(f"cluster.nodes.{name}.class", message, "choose a bigger class, or make it a worker", path)

@@ -1,0 +1,149 @@
+"""Laws of power: what a switch feeds over PoE, and what hangs on a UPS.
+
+Owns watts. Refuses which cable goes where (`ports`).
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from model.environment import Environment
+from model.laws.claims import batteries, devices, machines, switches
+from model.laws.ports import plugged
+from model.laws.registry import Breach, law
+from model.laws.words import nearest
+
+FULL = 0.8
+"""Above this part of a budget a failing fan or a cold start is enough to go over it."""
+
+
+def poe_loads(env: Environment) -> dict[str, int]:
+    """Watts that each switch feeds over PoE, by the switch's path."""
+    loads: dict[str, int] = defaultdict(int)
+    for machine, path, _, _ in plugged(env):
+        loads[path] += machine.watts if machine.poe else 0
+    return loads
+
+
+@law("network-poe-none", unless=("network-port-number",))
+def poe_where_it_is_needed(env: Environment) -> Iterator[Breach]:
+    """A machine that is fed by its cable is in a port that gives PoE."""
+    for machine, path, switch, number in plugged(env):
+        if not machine.poe:
+            continue
+        name = path.rpartition(".")[2]
+        if switch.poe_budget_watts is None:
+            message = f"{machine.name} is fed by its cable, and {name} gives no PoE"
+            yield Breach(f"{machine.path}.port", message, "use a switch with poe_budget_watts, or a power supply", path)
+        elif switch.poe_ports is not None and number > switch.poe_ports:
+            message = f"{machine.name} is fed by its cable, and only ports 1 to {switch.poe_ports} of {name} give PoE"
+            yield Breach(
+                f"{machine.path}.port",
+                message,
+                f"use one of {name}/1 to {name}/{switch.poe_ports}",
+                f"{path}.poe_ports",
+            )
+
+
+@law("network-poe-unplugged")
+def poe_says_where(env: Environment) -> Iterator[Breach]:
+    """A machine that is fed by its cable says which port feeds it: else no budget counts it."""
+    for machine in machines(env):
+        if machine.poe and machine.port is None:
+            yield Breach(
+                machine.path,
+                f"{machine.name} is fed by PoE but names no port",
+                "add port: switch/number",
+                "network.racks",
+            )
+
+
+@law("network-poe-budget")
+def poe_budget_holds(env: Environment) -> Iterator[Breach]:
+    """What hangs on a switch by PoE draws no more than its budget, all at their worst at once."""
+    loads = poe_loads(env)
+    for path, name, switch in switches(env):
+        budget = switch.poe_budget_watts
+        if budget is not None and loads.get(path, 0) > budget:
+            message = f"{name} would feed {loads[path]} W over PoE, and its budget is {budget} W"
+            yield Breach(f"{path}.poe_budget_watts", message, f"move {loads[path] - budget} W of machines elsewhere")
+
+
+@law("network-poe-tight", "warning")
+def poe_budget_has_room(env: Environment) -> Iterator[Breach]:
+    """A PoE budget keeps a fifth free."""
+    loads = poe_loads(env)
+    for path, name, switch in switches(env):
+        budget = switch.poe_budget_watts
+        if budget is not None and budget * FULL < loads.get(path, 0) <= budget:
+            message = f"{name} feeds {loads[path]} W of its {budget} W over PoE: little is left for a cold start"
+            yield Breach(f"{path}.poe_budget_watts", message, f"keep it below {int(budget * FULL)} W")
+
+
+@law("network-poe-ports")
+def poe_ports_exist(env: Environment) -> Iterator[Breach]:
+    """A switch gives PoE on no more ports than it has."""
+    for path, name, switch in switches(env):
+        if switch.poe_ports is not None and switch.poe_ports > switch.ports:
+            message = f"{name} would give PoE on {switch.poe_ports} ports, and it has {switch.ports}"
+            yield Breach(f"{path}.poe_ports", message, f"nearest: {switch.ports}", f"{path}.ports")
+
+
+def draws(env: Environment) -> dict[str, int]:
+    """Watts by name of whatever can hang on a UPS; a switch's own draw includes what it feeds over PoE."""
+    loads = poe_loads(env)
+    found = {one.name: 0 if one.poe else one.watts for one in machines(env)}
+    return found | {name: switch.watts + loads.get(path, 0) for path, name, switch in switches(env)}
+
+
+@law("network-ups-unknown")
+def ups_feeds_what_exists(env: Environment) -> Iterator[Breach]:
+    """A UPS feeds switches, machines and devices that exist."""
+    known = draws(env)
+    for path, name, ups in batteries(env):
+        for index, fed in enumerate(ups.feeds):
+            if fed not in known:
+                message = f"{name} feeds '{fed}', which is no machine, switch or device"
+                yield Breach(f"{path}.feeds.{index}", message, nearest(fed, known), "network.racks")
+
+
+@law("network-ups-twice")
+def ups_feeds_once(env: Environment) -> Iterator[Breach]:
+    """A UPS names each thing that hangs on it once: twice would be counted twice."""
+    for path, name, ups in batteries(env):
+        for index, fed in enumerate(ups.feeds):
+            if fed in ups.feeds[:index]:
+                yield Breach(f"{path}.feeds.{index}", f"{name} feeds {fed} twice", "leave one out")
+
+
+@law("network-ups-budget", unless=("network-ups-twice",))
+def ups_holds(env: Environment) -> Iterator[Breach]:
+    """What hangs on a UPS draws no more than it carries."""
+    known = draws(env)
+    for path, name, ups in batteries(env):
+        load = sum(known.get(fed, 0) for fed in ups.feeds)
+        if load > ups.watts:
+            message = f"{name} would carry {load} W, and it can carry {ups.watts} W"
+            yield Breach(f"{path}.watts", message, f"take {load - ups.watts} W off it", f"{path}.feeds")
+
+
+@law("network-ups-watcher")
+def ups_watcher_exists(env: Environment) -> Iterator[Breach]:
+    """The device that watches a UPS exists."""
+    known = {name for _, name, _ in devices(env)}
+    for path, name, ups in batteries(env):
+        if ups.watcher and ups.watcher not in known:
+            message = f"{name} is watched by '{ups.watcher}', which is no device of a rack"
+            yield Breach(f"{path}.watcher", message, nearest(ups.watcher, known), "network.racks")
+
+
+@law("network-ups-watcher-dark", "warning", unless=("network-ups-watcher",))
+def ups_watcher_survives(env: Environment) -> Iterator[Breach]:
+    """The device that watches a UPS hangs on it, itself or by the switch that feeds it: else it goes dark first."""
+    ports = {machine.name: (machine, path.rpartition(".")[2]) for machine, path, _, _ in plugged(env)}
+    for path, name, ups in batteries(env):
+        if not ups.watcher or ups.watcher in ups.feeds:
+            continue
+        machine, switch = ports.get(ups.watcher, (None, ""))
+        if not (machine and machine.poe and switch in ups.feeds):
+            message = f"{ups.watcher} watches {name} but does not hang on it: it goes dark with the mains"
+            yield Breach(f"{path}.watcher", message, f"add {ups.watcher} to feeds", f"{path}.feeds")

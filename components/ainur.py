@@ -53,7 +53,7 @@ class BootstrapCluster(pulumi.ComponentResource):
         return ssh.connection(node.address, self._plan.user, node.host_key or "", self._ssh_key)
 
     def _join(self, node: BootstrapNodePlan, token: Command) -> Command:
-        return self._run("join", node, k3s.join(node), after=token, stdin=token.stdout)
+        return self._run("join", node, k3s.join(node), after=token, stdin=pulumi.Output.secret(token.stdout))
 
     def _run(
         self,

@@ -64,7 +64,7 @@ def schematic(image: TalosImage) -> str:
 
 
 def image(name: str, hardware: HardwareClass, talos: str) -> Image:
-    """The image of a class at a Talos version, `v1.12.4`."""
+    """The image of a class at a Talos version, `v1.2.3`."""
     text = schematic(hardware.talos)
     identity = hashlib.sha256(text.encode()).hexdigest()
     installer = "metal-installer-secureboot" if hardware.talos.secure_boot else "metal-installer"

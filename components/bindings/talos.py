@@ -15,7 +15,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 def machine_secrets(secrets: machine.Secrets) -> pulumi.Output[machine.MachineSecretsArgs]:
     """The bundle as `machine.get_configuration` wants it."""
-    return pulumi.Output.secret(secrets.machine_secrets).apply(_bundle)
+    return pulumi.Output.secret(secrets.machine_secrets.apply(_bundle))
 
 
 class _ClientArgs(Protocol[T_co]):
@@ -26,13 +26,14 @@ class _ClientArgs(Protocol[T_co]):
 
 def client_configuration(secrets: machine.Secrets, made_as: _ClientArgs[T_co]) -> pulumi.Output[T_co]:
     """The client's certificate and key, as the class that a resource or function wants."""
-    return pulumi.Output.secret(secrets.client_configuration).apply(
+    made = secrets.client_configuration.apply(
         lambda client: made_as(
             ca_certificate=client.ca_certificate,
             client_certificate=client.client_certificate,
             client_key=client.client_key,
         )
     )
+    return pulumi.Output.secret(made)
 
 
 def _bundle(made: outputs.MachineSecretsResult) -> machine.MachineSecretsArgs:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import enum
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from cli.console import complain
-from cli.stack_files import NoSuchStack, StackFile, find
+from cli.stack_files import NoSuchStack, find
 
 app = typer.Typer(
     add_completion=False,
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 
 Stack = Annotated[str, typer.Argument(metavar="STACK|FILE", help="a stack, such as homelab, or a stack file")]
+Json = Annotated[bool, typer.Option("--json", help="as JSON, for a program to read")]
 
 
 class Step(enum.StrEnum):
@@ -41,6 +43,30 @@ def lab() -> None:
 
 
 @app.command()
+def check(stack: Stack, as_json: Json = False) -> None:
+    """Say everything that is wrong with a stack file at once, each with the place and how to mend it."""
+    from cli.check import check as run
+
+    _do(lambda: run(find(stack), as_json=as_json))
+
+
+@app.command()
+def plan(stack: Stack, as_json: Json = False) -> None:
+    """Show what follows from a stack file: every address, name, version and order."""
+    from cli.plan import plan as run
+
+    _do(lambda: run(find(stack), as_json=as_json))
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a stack file, for an editor."""
+    from cli.schema import schema as run
+
+    _do(run)
+
+
+@app.command()
 def rehearse(
     stack: Stack,
     step: Annotated[Step | None, typer.Argument(help="one step, on the World as it was left")] = None,
@@ -48,17 +74,17 @@ def rehearse(
     unprotect: Annotated[bool, typer.Option("--unprotect", help="with destroy: give up what is protected")] = False,
 ) -> None:
     """Live the lab's life with the real Pulumi engine and a simulated world: preview, up, up again unchanged."""
-    # Here and not above: Pulumi takes half a second to import, and no other verb needs it.
     from cli.rehearse import rehearse as run
 
     if unprotect and step is not Step.destroy:
         raise typer.BadParameter("--unprotect goes with destroy: ./lab rehearse STACK destroy --unprotect")
-    raise typer.Exit(run(_find(stack), step.value if step else None, fresh=fresh, unprotect=unprotect))
+    _do(lambda: run(find(stack), step.value if step else None, fresh=fresh, unprotect=unprotect))
 
 
-def _find(typed: str) -> StackFile:
+def _do(verb: Callable[[], int]) -> None:
+    """Do it and leave with its exit code. The verbs' rooms are imported one by one: each costs what it alone needs."""
     try:
-        return find(typed)
+        raise typer.Exit(verb())
     except NoSuchStack as missing:
         complain(str(missing))
         raise typer.Exit(2) from None

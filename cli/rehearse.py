@@ -16,13 +16,12 @@ from cli import rehearsed
 from cli.console import complain, console
 from cli.engine import EngineMissing, find_engine
 from cli.progress import RunProgress, by_realm
-from cli.stack_files import ROOT, StackFile
+from cli.stack_files import ROOT, NoSuchStack, StackFile
 from rehearsal.engine import EngineTrouble
 from rehearsal.engine_events import Diagnostic
 from rehearsal.locks import RackBusy
 from rehearsal.rack import Lab, Rack, Run, Verb, open_rack
 from rehearsal.report import forecast, plain_outputs, protected
-from rehearsal.stack_copy import UnreadableStackFile
 from rehearsal.world_process import WorldTrouble
 
 RACKS = ROOT / ".rack"
@@ -99,14 +98,12 @@ def rehearse(stack: StackFile, verb: Verb | None, *, fresh: bool, unprotect: boo
     typed = f"rehearse {stack.stack}{f' {verb}' if verb else ''}"
     rehearsed.banner(out, stack.stack, RACKS / stack.rack)
     try:
-        binary = find_engine()
         lab = Lab(stack.stack, stack.path, stack.gitops(), ROOT / "__main__.py", stack.rack)
+        binary = find_engine()
         with open_rack(RACKS, lab, binary, fresh=fresh or verb is None, doing=typed) as rack:
             rehearsal = Rehearsal(rack, out, stack.typed)
             return rehearsal.step(verb, unprotect=unprotect) if verb else rehearsal.whole()
-    except UnreadableStackFile as unreadable:
-        complain(f"{stack.path}: {unreadable}.")
-    except (EngineMissing, EngineTrouble, RackBusy, WorldTrouble) as trouble:
+    except (NoSuchStack, EngineMissing, EngineTrouble, RackBusy, WorldTrouble) as trouble:
         complain(str(trouble))
     except auto.CommandError as refusal:
         complain(f"The engine would not set up the rack:\n{refusal}")

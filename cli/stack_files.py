@@ -10,9 +10,8 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
+from model.stack_file import NotAStackFile, Reading, read
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -39,22 +38,18 @@ class StackFile:
             return self.stack
         return f"{self.stack}-{hashlib.sha256(str(self.path.parent).encode()).hexdigest()[:6]}"
 
-    def load(self) -> Any:
-        """The environment, raw, as PyYAML reads it; None when the file has none. NoSuchStack when it is not YAML."""
+    def read(self) -> Reading:
+        """What the file says; NoSuchStack when it is no stack file at all."""
         try:
-            document = yaml.safe_load(self.path.read_text(encoding="utf-8"))
+            return read(self.path.read_text(encoding="utf-8"))
         except UnicodeDecodeError:
-            raise NoSuchStack(f"{self.path} is not a text file.") from None
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-            raise NoSuchStack(f"{self.path} is not YAML: {getattr(error, 'problem', error)}{where}.") from None
-        config = document.get("config") if isinstance(document, dict) else None
-        return config.get("iluvatar:environment") if isinstance(config, dict) else None
+            raise NoSuchStack(f"{self.path} is no text file.") from None
+        except NotAStackFile as refusal:
+            raise NoSuchStack(f"{self.path} {refusal}.") from None
 
     def gitops(self) -> Path:
         """The folder that holds `<environment>/…`: beside the file when it is there, else the checkout's."""
-        environment = self.load()
+        environment = self.read().environment
         name = environment.get("name") if isinstance(environment, dict) else None
         beside = self.path.parent / "gitops"
         return beside if isinstance(name, str) and (beside / name).is_dir() else ROOT / "gitops"

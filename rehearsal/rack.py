@@ -124,7 +124,7 @@ def open_rack(racks: Path, lab: Lab, binary: Path, *, fresh: bool, doing: str) -
     """Open the rack of `lab` below the folder `racks`, with the CLI `binary`, for as long as the context lasts.
 
     `fresh` removes what an earlier rehearsal left of this rack: state, World and keys. `doing` is told to whoever finds
-    the rack busy. Raises RackBusy, WorldTrouble, EngineTrouble, UnreadableStackFile, and auto.CommandError when the
+    the rack busy. Raises RackBusy, WorldTrouble, EngineTrouble, NotAStackFile, and auto.CommandError when the
     engine will not make the stack.
     """
     make_private(racks)

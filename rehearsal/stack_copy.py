@@ -11,11 +11,9 @@ from dataclasses import dataclass
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from model.stack_file import NotAStackFile, read
+
 _ENCRYPTION_KEYS = frozenset({"encryptionsalt", "encryptedkey", "secretsprovider"})
-
-
-class UnreadableStackFile(Exception):
-    """The file cannot be a stack file; the message says why, with line and column where YAML knows them."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +35,13 @@ def rack_copy(text: str, sealed: Sealed) -> str:
     """`text` of a stack file with every encrypted value taken out and the `sealed` ones put in.
 
     The person's own secrets cannot be read without their passphrase, and a rehearsal has no business with them.
-    UnreadableStackFile when the text is no stack file, or writes `config` in braces.
+    NotAStackFile when the text is none, or writes `config` in braces.
     """
+    read(text)  # for its refusals
     document = _document(text)
     config = next((value for key, value in document.value if key.value == "config"), None)
     if not isinstance(config, MappingNode) or config.flow_style or not config.value:
-        raise UnreadableStackFile("a stack file needs a `config:` block with its keys on the lines below it")
+        raise NotAStackFile("writes `config` in braces: the rack needs its keys on lines of their own")
     gone: set[int] = set()
     for key, value in document.value:
         if key.value in _ENCRYPTION_KEYS:
@@ -62,16 +61,9 @@ def rack_copy(text: str, sealed: Sealed) -> str:
 
 
 def _document(text: str) -> MappingNode:
-    try:
-        document = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise UnreadableStackFile(f"it is not YAML: {error.problem}{where}") from None
-    except yaml.YAMLError as error:
-        raise UnreadableStackFile(f"it is not YAML: {error}") from None
+    document = yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(document, MappingNode):
-        raise UnreadableStackFile("a stack file is a mapping with the key `config`")
+        raise NotAStackFile("is no stack file: it is not a mapping")
     return document
 
 

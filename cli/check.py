@@ -1,0 +1,92 @@
+"""`./lab check`: everything that is wrong with a stack file, said at once.
+
+Owns gathering the findings (of the file's text, of the laws, of secrets not yet set) and showing them. Refuses to
+judge.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import groupby
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from cli.console import console
+from cli.stack_files import StackFile
+from cli.words import count
+from model.environment import Environment
+from model.findings import Finding
+from model.laws import examine
+from model.tree import Tree
+from stacks import checkout, secrets
+
+FINE, REFUSED = 0, 1
+
+_ORDER = ("error", "warning", "note")
+_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A stack file, read and judged. `environment` is whole only when no finding is an error."""
+
+    environment: Environment | None
+    tree: Tree
+    findings: list[Finding]
+
+    @property
+    def sound(self) -> bool:
+        """Whether nothing stops this stack."""
+        return not any(finding.grade == "error" for finding in self.findings)
+
+
+def judge(stack: StackFile) -> Checked:
+    """Read and judge `stack`, errors first; NoSuchStack when the file is no stack file at all."""
+    reading = stack.read()
+    name = reading.environment.get("name") if isinstance(reading.environment, dict) else None
+    tree = checkout.tree(name, stack.gitops()) if isinstance(name, str) and "/" not in name else {}
+    examined = examine(reading.environment, tree)
+    findings = [*reading.findings, *examined.findings]
+    if examined.environment:
+        present = {key.removeprefix("iluvatar:") for key in reading.keys}
+        findings += secrets.missing(examined.environment, present)
+    findings.sort(key=lambda finding: _ORDER.index(finding.grade))
+    return Checked(examined.environment, tree, findings)
+
+
+def check(stack: StackFile, *, as_json: bool) -> int:
+    """Show every finding of `stack`; REFUSED when one of them is an error."""
+    checked = judge(stack)
+    out = console()
+    if as_json:
+        fields = ("code", "grade", "path", "message", "hint")
+        found = [{name: getattr(finding, name) for name in fields} for finding in checked.findings]
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        show(out, stack, checked.findings)
+    return FINE if checked.sound else REFUSED
+
+
+def show(out: Console, stack: StackFile, findings: list[Finding]) -> None:
+    """The findings for a person, and a closing count."""
+    for grade, group in groupby(findings, key=lambda finding: finding.grade):
+        for finding in group:
+            out.print(
+                Text.assemble((grade, _COLOURS[grade]), "  ", (finding.path, "bold"), "  ", (finding.code, "dim"))
+            )
+            _indented(out, finding.message)
+            if finding.against:
+                _indented(out, f"the other owner: {finding.against}", "dim")
+            _indented(out, finding.hint, "green")
+    if findings:
+        out.print()
+    tally = [count(sum(one.grade == grade for one in findings), grade) for grade in _ORDER]
+    out.print(f"{stack.typed}: {', '.join(tally)}.")
+
+
+def _indented(out: Console, text: str, style: str = "") -> None:
+    for line in text.splitlines():
+        out.print(Padding(Text(line, style=style), (0, 0, 0, 4), expand=False))

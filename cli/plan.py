@@ -1,0 +1,205 @@
+"""`./lab plan`: what follows from a stack file, before anything is touched.
+
+Owns showing the plan as tables or JSON. Refuses to derive anything: every value is `model.plan`'s.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cli import check
+from cli.console import console
+from cli.stack_files import StackFile
+from model.addresses import NetworkPlan
+from model.ainur import BootstrapPlan
+from model.edge import EdgePlan
+from model.gitops import GitopsClusterPlan
+from model.plan import Plan
+from model.plan import plan as decide
+from model.talos import ClusterPlan
+
+FINE, REFUSED = 0, 1
+
+
+def plan(stack: StackFile, *, as_json: bool) -> int:
+    """Show the plan of `stack`; REFUSED, with the findings, when a finding is an error."""
+    checked = check.judge(stack)
+    if checked.environment is None or not checked.sound:
+        errors = [finding for finding in checked.findings if finding.grade == "error"]
+        check.show(console(stderr=True), stack, errors)
+        return REFUSED
+    decided = decide(checked.environment, checked.tree)
+    out = console()
+    if as_json:
+        print(json.dumps(plain(decided), indent=2, ensure_ascii=False))
+    else:
+        _show(out, decided)
+    return FINE
+
+
+def plain(value: Any) -> Any:
+    """A plan, or any part of it, as what JSON can hold: objects, lists, text, numbers."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(inner) for inner in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def _show(out: Console, decided: Plan) -> None:
+    _network(out, decided.network)
+    if decided.bootstrap:
+        _bootstrap(out, decided.bootstrap)
+    if decided.cluster:
+        _cluster(out, decided.cluster)
+    _charts(out, decided)
+    _edge(out, decided.edge)
+    if decided.gitops:
+        _gitops(out, decided.gitops)
+    _lines(out, "What the router must be told, by hand", _router(decided.network))
+    _lines(out, "What a destroyed stack leaves standing, on purpose", decided.leftovers)
+
+
+def _network(out: Console, network: NetworkPlan) -> None:
+    _title(out, "Eä, the network", f"zone {network.zone}, names of others from {', '.join(network.resolvers)}")
+    rows = (
+        (vlan.name, vlan.tag or "untagged", vlan.subnet, vlan.gateway, vlan.dhcp or "router", vlan.range, vlan.free)
+        for vlan in network.vlans
+    )
+    _table(out, ("VLAN", "tag", "subnet", "gateway", "DHCP", "range", "free"), rows)
+    out.print()
+    _table(
+        out,
+        ("address", "name", "is a", "VLAN", "MAC"),
+        ((host.address, host.name, host.kind, host.vlan, host.mac) for host in network.hosts),
+    )
+    if network.netboot:
+        out.print()
+        out.print(f"  netbooted from {network.netboot.address}:")
+        _table(
+            out,
+            ("machine", "MAC", "gets"),
+            (
+                (entry.name, entry.mac or "any other", entry.image.hardware if entry.image else "its local disk")
+                for entry in network.netboot.entries
+            ),
+        )
+
+
+def _bootstrap(out: Console, bootstrap: BootstrapPlan) -> None:
+    _title(out, f"{bootstrap.name}, the bootstrap cluster", f"k3s {bootstrap.k3s}, API {bootstrap.api}")
+    rows = (
+        (node.name, node.role, node.address, node.serial, "SD card" if node.persistent else "netboot")
+        for node in bootstrap.nodes
+    )
+    _table(out, ("node", "role", "address", "serial", "system on"), rows)
+
+
+def _cluster(out: Console, cluster: ClusterPlan) -> None:
+    _title(
+        out,
+        f"{cluster.name}, the Talos cluster",
+        f"Talos {cluster.talos}, Kubernetes {cluster.kubernetes}, API {cluster.endpoint}",
+    )
+    out.print(f"  pods {cluster.pods}, services {cluster.services}, LoadBalancers {cluster.pool or 'none'}")
+    rows = (
+        (
+            node.name,
+            node.role,
+            node.address,
+            node.image.hardware,
+            node.boot,
+            " ".join(f"{key} {value}" for key, value in node.install.items()),
+            ", ".join(f"{disk.system} {disk.size_gb} GB" for disk in node.data),
+        )
+        for node in cluster.nodes
+    )
+    _table(out, ("node", "role", "address", "hardware", "boots by", "installed to", "data"), rows)
+    out.print()
+    _table(out, ("image", "schematic"), ((image.hardware, image.schematic_id) for image in cluster.images))
+
+
+def _charts(out: Console, decided: Plan) -> None:
+    charts = [chart for chart in (decided.cni, decided.gateway_controller) if chart]
+    charts += [seeded for one in decided.gitops for seeded in (one.chart, one.instance) if seeded]
+    if charts:
+        _title(out, "Charts installed first", "pinned in gitops/, by the folder that will manage them")
+        rows = {(one.release, one.namespace, one.version, one.repository) for one in charts}
+        _table(out, ("release", "namespace", "version", "from"), sorted(rows))
+
+
+def _edge(out: Console, edge: EdgePlan) -> None:
+    if edge.gateways:
+        _title(out, "The way in", edge.domain)
+        rows = ((one.name, one.address, one.hostname, one.audience) for one in edge.gateways)
+        _table(out, ("gateway", "address", "host name", "for"), rows)
+    if edge.records:
+        out.print()
+        rows = (
+            (one.name, one.type, "the tunnel" if one.tunnel else one.content, "yes" if one.proxied else "no")
+            for one in edge.records
+        )
+        _table(out, ("record", "type", "points at", "proxied"), rows)
+    if edge.tunnel:
+        out.print()
+        rows = ((name or "anything else", service) for name, service, _ in edge.tunnel.ingress)
+        _table(out, (f"tunnel {edge.tunnel.name}", "goes to"), rows)
+
+
+def _gitops(out: Console, clusters: Iterable[GitopsClusterPlan]) -> None:
+    first = next(iter(clusters))
+    _title(out, "GitOps", f"{first.engine}, from {first.repository} at {first.revision}")
+    rows = ((one.cluster, category, folder) for one in clusters for category, folder in one.categories)
+    _table(out, ("cluster", "category", "folder"), rows)
+
+
+def _router(network: NetworkPlan) -> Iterator[str]:
+    """The router is its owner's: what this program needs of it, as a checklist."""
+    leased_by_router = set()
+    for vlan in network.vlans:
+        tag = f"tag {vlan.tag}" if vlan.tag else "untagged"
+        yield f"VLAN {vlan.name}: {tag}, {vlan.subnet}, gateway {vlan.gateway}"
+        if vlan.dhcp == "server":
+            yield f"VLAN {vlan.name}: no DHCP from the router, ours owns the leases"
+            continue
+        leased_by_router.add(vlan.name)
+        if vlan.range:
+            yield f"VLAN {vlan.name}: DHCP leases {vlan.range}"
+    if network.netboot and network.netboot.vlan in leased_by_router:
+        vlan, server = network.netboot.vlan, network.netboot.address
+        yield f"VLAN {vlan}: DHCP option 66 (TFTP server) {server}, for the Raspberry Pis"
+    for host in network.hosts:
+        if host.reserve and host.vlan in leased_by_router:
+            yield f"reserve {host.address} for {host.mac} ({host.name})"
+
+
+def _title(out: Console, title: str, note: str) -> None:
+    out.print()
+    out.print(Text.assemble((title, "bold"), "  ", (note, "dim")))
+
+
+def _table(out: Console, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
+    table = Table(box=None, padding=(0, 0, 0, 2), header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    out.print(table)
+
+
+def _lines(out: Console, title: str, lines: Iterable[str]) -> None:
+    listed = list(lines)
+    if listed:
+        out.print()
+        out.print(Text(title, style="bold"))
+    for line in listed:
+        out.print(Text(f"  {line}"), soft_wrap=True)

@@ -1,0 +1,49 @@
+"""Kubernetes' own schemas over every object of its core kinds that Git holds or the program makes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from render import dnsmasq, ipxe, manifests
+from tests.labs import SHIPPED, shipped_plan, tree
+
+pytestmark = pytest.mark.real
+CORE = {"v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1", "policy/v1"}
+
+
+def committed(lab: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object in a lab's folders; kustomizations, values and Flux' own kinds are their engines' to judge."""
+    for path, text in tree(lab).items():
+        if path.endswith(".yaml") and not path.endswith(("kustomization.yaml", "values.yaml")):
+            for document in yaml.safe_load_all(text):
+                if document and document.get("apiVersion") in CORE:
+                    yield path, document
+
+
+def made(lab: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    plan = shipped_plan(lab)
+    yield "namespace", manifests.namespace("x", "privileged")
+    yield "dnsmasq", manifests.config_map("dnsmasq", "x", {"dnsmasq.conf": dnsmasq.configuration(plan.network)})
+    if plan.network.netboot:
+        yield "boot", manifests.config_map("boot", "x", ipxe.scripts(plan.network.netboot))
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_every_core_object_fits_its_schema(lab: str) -> None:
+    version = (shipped_plan(lab).cluster or pytest.fail("no cluster")).kubernetes.removeprefix("v")
+    minor = ".".join(version.split(".")[:2])
+    for where, document in (*committed(lab), *made(lab)):
+        try:
+            kubernetes_validate.validate(document, minor, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            pytest.fail(f"{lab} {where}: {error.message}")
+
+
+def test_a_misspelt_key_is_found() -> None:
+    """The test above would pass on schemas that accept everything."""
+    wrong = manifests.namespace("x") | {"sepc": {}}
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, "1.34", strict=True)

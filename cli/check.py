@@ -44,15 +44,17 @@ class Checked:
 
 
 def judge(stack: StackFile) -> Checked:
-    """Read and judge `stack`, errors first; NoSuchStack when the file is no stack file at all."""
-    reading = stack.read()
-    name = reading.environment.get("name") if isinstance(reading.environment, dict) else None
+    """Read and judge `stack`, errors first; NoSuchStack when the file is no text."""
+    document = stack.read()
+    findings = list(document.findings)
+    if document.environment is None:
+        return Checked(None, {}, findings)
+    name = document.environment.get("name")
     tree = checkout.tree(name, stack.gitops()) if isinstance(name, str) and "/" not in name else {}
-    examined = examine(reading.environment, tree)
-    findings = [*reading.findings, *examined.findings]
+    examined = examine(document.environment, tree)
+    findings += examined.findings
     if examined.environment:
-        present = {key.removeprefix("iluvatar:") for key in reading.keys}
-        findings += secrets.missing(examined.environment, present)
+        findings += secrets.missing(examined.environment, set(document.secrets))
     findings.sort(key=lambda finding: _ORDER.index(finding.grade))
     return Checked(examined.environment, tree, findings)
 

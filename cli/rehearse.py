@@ -13,15 +13,17 @@ from pulumi import automation as auto
 from rich.console import Console
 
 from cli import rehearsed
+from cli.check import show
 from cli.console import complain, console
 from cli.engine import EngineMissing, find_engine
 from cli.progress import RunProgress, by_realm
-from cli.stack_files import ROOT, NoSuchStack, StackFile
+from cli.stack_files import ROOT, StackFile
 from rehearsal.engine import EngineTrouble
 from rehearsal.engine_events import Diagnostic
 from rehearsal.locks import RackBusy
 from rehearsal.rack import Lab, Rack, Run, Verb, open_rack
 from rehearsal.report import forecast, plain_outputs, protected
+from rehearsal.stack_copy import NotAStackFile
 from rehearsal.world_process import WorldTrouble
 
 RACKS = ROOT / ".rack"
@@ -95,6 +97,10 @@ class Rehearsal:
 def rehearse(stack: StackFile, verb: Verb | None, *, fresh: bool, unprotect: bool) -> int:
     """Rehearse the whole life of `stack`, or one `verb` of it; the exit code. Says everything it has to say itself."""
     out = console()
+    document = stack.read()
+    if document.environment is None:
+        show(console(stderr=True), stack, list(document.findings))
+        return REFUSED
     typed = f"rehearse {stack.stack}{f' {verb}' if verb else ''}"
     rehearsed.banner(out, stack.stack, RACKS / stack.rack)
     try:
@@ -103,7 +109,9 @@ def rehearse(stack: StackFile, verb: Verb | None, *, fresh: bool, unprotect: boo
         with open_rack(RACKS, lab, binary, fresh=fresh or verb is None, doing=typed) as rack:
             rehearsal = Rehearsal(rack, out, stack.typed)
             return rehearsal.step(verb, unprotect=unprotect) if verb else rehearsal.whole()
-    except (NoSuchStack, EngineMissing, EngineTrouble, RackBusy, WorldTrouble) as trouble:
+    except NotAStackFile as refusal:
+        complain(f"{stack.path} {refusal}.")
+    except (EngineMissing, EngineTrouble, RackBusy, WorldTrouble) as trouble:
         complain(str(trouble))
     except auto.CommandError as refusal:
         complain(f"The engine would not set up the rack:\n{refusal}")

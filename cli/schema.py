@@ -9,9 +9,9 @@ import json
 from typing import Any
 
 from model.environment import Environment
-from model.stack_file import ENVIRONMENT_KEY
 
 FINE = 0
+ENVIRONMENT_KEY = "iluvatar:environment"
 
 
 def schema() -> int:

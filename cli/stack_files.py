@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.stack_file import NotAStackFile, Reading, read
+from model.document import Document, parse
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,19 +38,16 @@ class StackFile:
             return self.stack
         return f"{self.stack}-{hashlib.sha256(str(self.path.parent).encode()).hexdigest()[:6]}"
 
-    def read(self) -> Reading:
-        """What the file says; NoSuchStack when it is no stack file at all."""
+    def read(self) -> Document:
+        """What the file says, as the engine reads it. NoSuchStack when it holds no text."""
         try:
-            return read(self.path.read_text(encoding="utf-8"))
+            return parse(self.path.read_text(encoding="utf-8"), self.path.name)
         except UnicodeDecodeError:
             raise NoSuchStack(f"{self.path} is no text file.") from None
-        except NotAStackFile as refusal:
-            raise NoSuchStack(f"{self.path} {refusal}.") from None
 
     def gitops(self) -> Path:
         """The folder that holds `<environment>/…`: beside the file when it is there, else the checkout's."""
-        environment = self.read().environment
-        name = environment.get("name") if isinstance(environment, dict) else None
+        name = (self.read().environment or {}).get("name")
         beside = self.path.parent / "gitops"
         return beside if isinstance(name, str) and (beside / name).is_dir() else ROOT / "gitops"
 

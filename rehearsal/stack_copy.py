@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from model.stack_file import NotAStackFile, read
-
 _ENCRYPTION_KEYS = frozenset({"encryptionsalt", "encryptedkey", "secretsprovider"})
+
+
+class NotAStackFile(ValueError):
+    """The text cannot be copied as a stack file; the message ends a sentence that began with the file's name."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,6 @@ def rack_copy(text: str, sealed: Sealed) -> str:
     The person's own secrets cannot be read without their passphrase, and a rehearsal has no business with them.
     NotAStackFile when the text is none, or writes `config` in braces.
     """
-    read(text)  # for its refusals
     document = _document(text)
     config = next((value for key, value in document.value if key.value == "config"), None)
     if not isinstance(config, MappingNode) or config.flow_style or not config.value:
@@ -61,7 +62,10 @@ def rack_copy(text: str, sealed: Sealed) -> str:
 
 
 def _document(text: str) -> MappingNode:
-    document = yaml.compose(text, Loader=yaml.SafeLoader)
+    try:
+        document = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise NotAStackFile(f"is not YAML: {str(error).splitlines()[0]}") from None
     if not isinstance(document, MappingNode):
         raise NotAStackFile("is no stack file: it is not a mapping")
     return document

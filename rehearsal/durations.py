@@ -19,8 +19,45 @@ class Duration:
 
 
 _CALL = Duration(0.2, 2.0, "assumed: one API call")
+_NOTHING = Duration(0.0, 0.1, "assumed: computed on this machine")
 
-_TABLE: dict[str, Duration] = {}
+_MACHINES = {
+    "machines.uefi.netboot": Duration(
+        60, 180, "assumed: firmware, DHCP, iPXE, a kernel and initramfs of 120 MB over HTTP"
+    ),
+    "machines.bios.netboot": Duration(
+        60, 180, "assumed: firmware, DHCP, iPXE, a kernel and initramfs of 120 MB over HTTP"
+    ),
+    "machines.uefi.flashed": Duration(30, 120, "assumed: one boot from its own disk"),
+    "machines.u-boot.flashed": Duration(30, 120, "assumed: one boot from its own disk"),
+    "machines.raspberry-pi.flashed": Duration(30, 120, "assumed: one boot from its own card"),
+    "hosts.cloud-init": Duration(120, 900, "assumed: a Pi's first boot, packages installed by cloud-init"),
+    "k3s.server": Duration(30, 180, "assumed: first start of k3s on a Raspberry Pi 5"),
+    "k3s.join": Duration(20, 120, "assumed: first start of a k3s agent on a Raspberry Pi 5"),
+}
+_TALOS = {
+    "talos.install": Duration(60, 300, "assumed: the installer pulled and written to disk, one reboot"),
+    "talos.reboot": Duration(60, 180, "assumed: one reboot of a PC"),
+    "talos.reset": Duration(60, 600, "assumed; high: the provider's delete timeout, 10 m"),
+    "talos.bootstrap": Duration(
+        60, 600, "assumed: etcd and the control plane's images; high: the provider's timeout, 10 m"
+    ),
+    "talos.Secrets.create": _NOTHING,
+    "talos.ConfigurationApply.create": Duration(
+        60, 600, "assumed: the install; high: the provider's create timeout, 10 m"
+    ),
+    "talos.ConfigurationApply.update": Duration(1, 180, "assumed: at once, or with one reboot of a PC"),
+    "talos.ConfigurationApply.delete": Duration(
+        0, 600, "nothing, or a reset; high: the provider's delete timeout, 10 m"
+    ),
+    "talos.Bootstrap.create": Duration(60, 600, "assumed; high: the provider's create timeout, 10 m"),
+}
+_REST = {
+    "command.Command.create": Duration(2, 900, "assumed: at once, or the wait for a Pi's first boot"),
+    "command.Command.update": Duration(1, 60, "assumed: a command that finds its work done"),
+    "random.RandomBytes.create": _NOTHING,
+}
+_TABLE: dict[str, Duration] = _MACHINES | _TALOS | _REST
 
 
 def duration(operation: str) -> Duration:

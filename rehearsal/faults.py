@@ -43,7 +43,7 @@ class Faults:
 
     def __init__(self, faults: list[Fault] | None = None, seed: int = 0) -> None:
         self.faults = faults or []
-        self._random = random.Random(seed)  # noqa: S311 - a replayable rehearsal, no secret is drawn from it
+        self._random = random.Random(seed)
         self._seen = [0] * len(self.faults)
         self._struck = [0] * len(self.faults)
 
@@ -74,6 +74,7 @@ def load_faults(path: Path) -> Faults:
         except TypeError as error:
             raise ValueError(f"{path}: {entry}: {error}") from error
         if fault.kind not in get_args(FaultKind):
-            raise ValueError(f"{path}: unknown kind of fault {fault.kind!r}, known are {', '.join(get_args(FaultKind))}")
+            known = ", ".join(get_args(FaultKind))
+            raise ValueError(f"{path}: unknown kind of fault {fault.kind!r}, known are {known}")
         faults.append(fault)
     return Faults(faults, int(document.get("seed", 0)))

@@ -9,6 +9,8 @@ when the process that started it is gone. It refuses to own what is answered.
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.util
 import json
 import os
 import signal
@@ -27,12 +29,14 @@ from rehearsal.standins.base import StandIn
 from rehearsal.standins.servicer import Servicer
 from rehearsal.world import World
 
+_PACKAGES = ("talos", "command", "random", "kubernetes", "cloudflare")
 _MESSAGE_LIMIT = 400 * 1024 * 1024  # what the engine itself allows
 
 
 def standins() -> list[StandIn]:
     """Every package this rack can stand in for."""
-    return []
+    names = [name for name in _PACKAGES if importlib.util.find_spec(f"rehearsal.standins.{name}")]
+    return [importlib.import_module(f"rehearsal.standins.{name}").stand_in() for name in names]
 
 
 def start(world: World, packages: list[StandIn], parent: int) -> tuple[list[grpc.Server], dict[str, int]]:
@@ -61,7 +65,7 @@ def kill_engine(parent: int) -> None:
 
 
 def read_environment(file: Path) -> dict[str, Any]:
-    """The raw environment of a stack file: ``config: iluvatar:environment``, or the whole file when it has no config."""
+    """The raw environment of a stack file: ``config: iluvatar:environment``, or the whole file without a config."""
     document: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
     environment: dict[str, Any] = document.get("config", {}).get("iluvatar:environment", document)
     return environment

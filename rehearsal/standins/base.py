@@ -24,6 +24,7 @@ __all__ = [
     "Function",
     "InitFailed",
     "Kind",
+    "Properties",
     "Refusal",
     "Secret",
     "Session",

@@ -9,16 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
 
 import grpc
-from google.protobuf import any_pb2, empty_pb2, struct_pb2
-from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from rehearsal.standins.base import Context, Kind, Properties, Session, StandIn
-from rehearsal.standins.diffing import Diff, is_at_or_below
+from rehearsal.standins.answers import (
+    abort_half_made,
+    diff_response,
+    failure_of,
+    failures_of,
+    foreseen,
+    inputs_from,
+    outputs_of,
+    still_secret,
+)
+from rehearsal.standins.base import Context, Kind, Session, StandIn
 from rehearsal.standins.schema import Shape
-from rehearsal.standins.wire import UNKNOWN, Path, decode, encode, reveal, value_at
+from rehearsal.standins.wire import Path, decode, encode, reveal
 from rehearsal.world import World
 from rehearsal.world.errors import EngineKilled, InitFailed, Refusal
 
@@ -66,19 +74,19 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.CheckResponse:
         olds, _ = decode(request.olds)
         news, secrets = decode(request.news)
-        failures = _failures(self.standin.schema.provider.faults({k: v for k, v in news.items() if k != "version"}))
+        failures = failures_of(self.standin.schema.provider.faults({k: v for k, v in news.items() if k != "version"}))
         if not failures:
             try:
                 news = self.standin.check_config(self.world, olds, news)
             except Refusal as refusal:
-                failures = [_failure(refusal)]
-        return provider_pb2.CheckResponse(inputs=encode(news, _still(secrets, news, news)), failures=failures)
+                failures = [failure_of(refusal)]
+        return provider_pb2.CheckResponse(inputs=encode(news, still_secret(secrets, news, news)), failures=failures)
 
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         olds, _ = decode(request.old_inputs if request.old_inputs.fields else request.olds)
         news, _ = decode(request.news)
         with self._refusals(context):
-            return _diff_response(self.standin.diff_config(self.world, olds, news))
+            return diff_response(self.standin.diff_config(self.world, olds, news))
 
     def Configure(
         self, request: provider_pb2.ConfigureRequest, context: grpc.ServicerContext
@@ -98,11 +106,18 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             function, shape = self.standin.function(request.tok)
             faults = shape.faults(args)
             if faults:
-                return provider_pb2.InvokeResponse(failures=_failures(faults))
+                return provider_pb2.InvokeResponse(failures=failures_of(faults))
             ctx = self._context(context, request.tok, "invoke", preview=request.preview, secrets=secrets)
-            with self.world.lock:
-                result = function.invoke(ctx, args)
-            return provider_pb2.InvokeResponse(**{"return": _outputs(result, args, secrets, shape)})
+            try:
+                with self.world.lock:
+                    result = function.invoke(ctx, args)
+            except Refusal as refusal:
+                if refusal.property is None:
+                    raise
+                return provider_pb2.InvokeResponse(failures=[failure_of(refusal)])
+            response = provider_pb2.InvokeResponse()
+            getattr(response, "return").CopyFrom(outputs_of(result, args, secrets, shape))  # the field is a keyword
+            return response
 
     # Resources
 
@@ -113,15 +128,17 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         checked = news
         with self._refusals(context):
             kind, shape = self._kind(request)
-            failures = _failures(shape.faults(news))
+            failures = failures_of(shape.faults(news))
             ctx = self._context(context, request.urn, "check", secrets=secrets)
         if not failures:
             try:
                 with self.world.lock:
                     checked = kind.check(ctx, olds, dict(news))
             except Refusal as refusal:
-                failures = [_failure(refusal)]
-        return provider_pb2.CheckResponse(inputs=encode(checked, _still(secrets, news, checked)), failures=failures)
+                failures = [failure_of(refusal)]
+        return provider_pb2.CheckResponse(
+            inputs=encode(checked, still_secret(secrets, news, checked)), failures=failures
+        )
 
     def Diff(self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext) -> provider_pb2.DiffResponse:
         state, _ = decode(request.olds)
@@ -131,11 +148,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             kind, _ = self._kind(request)
             ctx = self._context(context, request.urn, "diff", secrets=secrets, preview=True)
             with self.world.lock:
-                return _diff_response(kind.diff(ctx, request.id, old_inputs, state, news))
+                return diff_response(kind.diff(ctx, request.id, old_inputs, state, news))
 
-    def Create(
-        self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.CreateResponse:
+    def Create(self, request: provider_pb2.CreateRequest, context: grpc.ServicerContext) -> provider_pb2.CreateResponse:
         news, secrets = decode(request.properties)
         with self._refusals(context):
             kind, shape = self._kind(request)
@@ -143,9 +158,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 context, request.urn, "create", secrets=secrets, preview=request.preview, timeout=request.timeout
             )
             with self._change(ctx, kind):
-                id, state = kind.create(ctx, news, request.preview)
-            outputs = _outputs(_foreseen(state, shape) if request.preview else state, news, secrets, shape)
-            return provider_pb2.CreateResponse(id="" if request.preview else id, properties=outputs)
+                made, state = kind.create(ctx, news, request.preview)
+            outputs = outputs_of(foreseen(state, shape) if request.preview else state, news, secrets, shape)
+            return provider_pb2.CreateResponse(id="" if request.preview else made, properties=outputs)
 
     def Read(self, request: provider_pb2.ReadRequest, context: grpc.ServicerContext) -> provider_pb2.ReadResponse:
         state, state_secrets = decode(request.properties)
@@ -157,17 +172,15 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 found = kind.read(ctx, request.id, state)
             if found is None:
                 return provider_pb2.ReadResponse(id="")
-            id, now = found[0], found[1]
-            found_inputs = found[2] if len(found) == 3 else _inputs_from(reveal(now), inputs, shape)
+            now = found[1]
+            found_inputs = found[2] if len(found) == 3 else inputs_from(reveal(now), inputs, shape)
             return provider_pb2.ReadResponse(
-                id=id,
-                properties=_outputs(now, state, state_secrets, shape),
-                inputs=encode(found_inputs, _still(secrets, inputs, found_inputs)),
+                id=found[0],
+                properties=outputs_of(now, state, state_secrets, shape),
+                inputs=encode(found_inputs, still_secret(secrets, inputs, found_inputs)),
             )
 
-    def Update(
-        self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext
-    ) -> provider_pb2.UpdateResponse:
+    def Update(self, request: provider_pb2.UpdateRequest, context: grpc.ServicerContext) -> provider_pb2.UpdateResponse:
         olds, _ = decode(request.olds)
         news, secrets = decode(request.news)
         with self._refusals(context):
@@ -177,7 +190,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             )
             with self._change(ctx, kind):
                 state = kind.update(ctx, request.id, olds, news, request.preview)
-            outputs = _outputs(_foreseen(state, shape) if request.preview else state, news, secrets, shape)
+            outputs = outputs_of(foreseen(state, shape) if request.preview else state, news, secrets, shape)
             return provider_pb2.UpdateResponse(properties=outputs)
 
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
@@ -223,7 +236,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
 
     @contextmanager
     def _change(self, ctx: Context, kind: Kind) -> Iterator[None]:
-        """One operation on the World: alone, with its faults, saved before it is answered. A preview changes nothing."""
+        """One operation on the World: alone, with its faults, saved before its answer. A preview changes nothing."""
         if ctx.preview:
             with self.world.lock:
                 yield
@@ -243,69 +256,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         try:
             yield
         except InitFailed as failed:
-            _abort_half_made(context, failed)
+            abort_half_made(context, failed)
         except Refusal as refusal:
             context.abort(grpc.StatusCode.UNKNOWN, refusal.message)
         except EngineKilled as killed:
             self.kill_engine()
             context.abort(grpc.StatusCode.UNAVAILABLE, f"the engine was killed at {killed}")
-
-
-def _abort_half_made(context: grpc.ServicerContext, failed: InitFailed) -> NoReturn:
-    detail = any_pb2.Any()
-    detail.Pack(
-        provider_pb2.ErrorResourceInitFailed(id=failed.id, properties=encode(failed.state), reasons=failed.reasons)
-    )
-    status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=failed.message, details=[detail])
-    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
-    context.abort(grpc.StatusCode.UNKNOWN, failed.message)
-
-
-def _failure(refusal: Refusal) -> provider_pb2.CheckFailure:
-    return provider_pb2.CheckFailure(property=refusal.property or "", reason=refusal.message)
-
-
-def _failures(faults: list[tuple[str, str]]) -> list[provider_pb2.CheckFailure]:
-    return [provider_pb2.CheckFailure(property=name, reason=reason) for name, reason in faults]
-
-
-def _diff_response(diff: Diff) -> provider_pb2.DiffResponse:
-    kinds = {"add": 0, "delete": 2, "update": 4}
-    paths = diff.details or {path: "update" for path in (diff.changes if isinstance(diff.changes, list) else [])}
-    detailed = {}
-    for path, change in paths.items():
-        replaces = any(is_at_or_below(path, top) or is_at_or_below(top, path) for top in diff.replaces)
-        detailed[path] = provider_pb2.PropertyDiff(kind=kinds[change] + replaces, inputDiff=True)  # type: ignore[arg-type]
-    return provider_pb2.DiffResponse(
-        changes=provider_pb2.DiffResponse.DIFF_SOME if diff.any else provider_pb2.DiffResponse.DIFF_NONE,
-        diffs=sorted({path.split(".")[0].split("[")[0] for path in paths}),
-        replaces=diff.replaces,
-        deleteBeforeReplace=diff.delete_before_replace,
-        detailedDiff=detailed,
-        hasDetailedDiff=bool(detailed),
-    )
-
-
-def _still(secrets: frozenset[Path], before: Properties, after: Properties) -> frozenset[Path]:
-    """Those of ``secrets`` whose value stands unchanged at the same path."""
-    return frozenset(
-        path
-        for path in secrets
-        if (value := value_at(after, path)) == value_at(before, path) and (value is not UNKNOWN or path[0] in after)
-    )
-
-
-def _foreseen(state: Properties, shape: Shape) -> Properties:
-    """A preview's state: outputs that are no inputs and that the Kind did not foresee are unknown."""
-    return {name: UNKNOWN for name in shape.outputs - shape.inputs if name not in state} | state
-
-
-def _outputs(state: Properties, inputs: Properties, secrets: frozenset[Path], shape: Shape) -> struct_pb2.Struct:
-    named = frozenset((name,) for name in shape.secret if state.get(name) is not None)
-    return encode(state, named | _still(secrets, inputs, state))
-
-
-def _inputs_from(state: Properties, inputs: Properties, shape: Shape) -> Properties:
-    """Inputs as they must have been for ``state``: on a refresh those known before, on an import all that are inputs."""
-    names = set(inputs) or (shape.inputs & set(state))
-    return {name: state.get(name, inputs.get(name)) for name in names if state.get(name, inputs.get(name)) is not None}

@@ -1,0 +1,175 @@
+"""Programs of a simulated host that ask or move its services and its cluster.
+
+Owns systemctl, cloud-init, k3s and curl as far as a bootstrap needs them. It refuses options it was not taught.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from rehearsal.world.factory import read_boot_file
+from rehearsal.world.host_tools import Call, Failed, Result, Tool
+from rehearsal.world.hosts import KUBECONFIG
+
+
+def _cloud_init(call: Call) -> Result:
+    words = call.argv[1:]
+    if words[:1] == ["status"] and set(words[1:]) <= {"--wait", "--long"}:
+        return Result(f"status: {call.host['cloud_init']}\n")
+    if words == ["--version"]:
+        return Result("/usr/bin/cloud-init 25.1.4\n")
+    raise Failed(f"cloud-init: the rack's cloud-init does not know '{' '.join(words)}'", 2)
+
+
+def _systemctl(call: Call) -> Result:
+    options, words = call.options("q", long={"quiet": "q", "now": "n", "no-block": "b", "wait": "w", "system": "y"})
+    if not words:
+        raise Failed("systemctl: the rack's systemctl lists no units", 2)
+    verb, units = words[0], [unit.removesuffix(".service") for unit in words[1:]]
+    if verb in ("daemon-reload", "is-system-running"):
+        return Result("running\n" if verb == "is-system-running" else "")
+    if verb in ("is-active", "is-enabled"):
+        return _asked(call, verb, units, quiet="q" in options)
+    if verb not in ("start", "stop", "restart", "reload-or-restart", "enable", "disable"):
+        raise Failed(f"systemctl: the rack's systemctl does not know '{verb}'", 2)
+    if call.user != "root":
+        raise Failed(f"Failed to {verb} {units[0] if units else ''}.service: Interactive authentication required.")
+    for unit in units:
+        _moved(call, verb, unit, now="n" in options)
+    return Result()
+
+
+def _asked(call: Call, verb: str, units: list[str], *, quiet: bool) -> Result:
+    field, yes, no = ("active", "active", "inactive") if verb == "is-active" else ("enabled", "enabled", "disabled")
+    states = [call.host["services"].get(unit) for unit in units]
+    said = [yes if state and state[field] else no for state in states]
+    good = any(word == yes for word in said) if verb == "is-active" else all(word == yes for word in said)
+    return Result(
+        "" if quiet else "".join(f"{word}\n" for word in said), code=0 if good else 3 if verb == "is-active" else 1
+    )
+
+
+def _moved(call: Call, verb: str, unit: str, *, now: bool) -> None:
+    hosts, services = call.world.hosts, call.host["services"]
+    if unit not in services:
+        raise Failed(f"Failed to {verb} {unit}.service: Unit {unit}.service not found.", 5)
+    if verb in ("enable", "disable"):
+        services[unit]["enabled"] = verb == "enable"
+    if verb in ("stop", "restart", "reload-or-restart") or (verb == "disable" and now):
+        hosts.stop(call.host, unit)
+    if verb in ("start", "restart", "reload-or-restart") or (verb == "enable" and now):
+        failure = hosts.start(call.host, unit)
+        if failure:
+            text = f"Job for {unit}.service failed because the control process exited with error code.\n"
+            raise Failed(f'{text}See "journalctl -xeu {unit}.service": {failure}')
+
+
+def _k3s(call: Call) -> Result:
+    words = call.argv[1:]
+    if words[:1] == ["--version"]:
+        return Result(f"k3s version {call.host['release']}\n")
+    if words[:1] == ["kubectl"]:
+        return _kubectl(Call(call.world, call.host, call.user, words, call.stdin))
+    raise Failed(f"k3s: the rack's k3s does not know '{' '.join(words)}'", 2)
+
+
+def _cluster(call: Call) -> Any:
+    """The cluster of this host, through the kubeconfig on it."""
+    config = call.host["files"].get(KUBECONFIG)
+    leader = call.world.hosts.records[call.world.hosts.first_server() or ""]
+    if config is None or not leader["services"]["k3s"]["active"]:
+        raise Failed(
+            "The connection to the server 127.0.0.1:6443 was refused - did you specify the right host or port?"
+        )
+    if call.user != "root":
+        raise Failed(f'error: error loading config file "{KUBECONFIG}": open {KUBECONFIG}: permission denied')
+    return call.world.kubernetes.clusters[call.world.environment["bootstrap"]["name"]]
+
+
+def _kubectl(call: Call) -> Result:
+    long = {"for": "f", "timeout": "t", "namespace": "n", "output": "o", "all": "a"}
+    options, words = call.options("", "ftno", long)
+    cluster = _cluster(call)
+    nodes = {node["metadata"]["name"]: node for node in cluster.objects("Node")}
+    if words[:1] == ["wait"] and options.get("f", "").lower() == "condition=ready":
+        wanted = (
+            sorted(nodes) if "a" in options else [word.removeprefix("node/") for word in words[1:] if word != "node"]
+        )
+        return _waited(nodes, wanted)
+    if words[:2] in (["get", "nodes"], ["get", "node"]):
+        wanted = words[2:] or sorted(nodes)
+        _known(nodes, wanted)
+        if options.get("o") == "name":
+            return Result("".join(f"node/{name}\n" for name in wanted))
+        return Result("".join(f"{name} {'Ready' if _is_ready(nodes[name]) else 'NotReady'}\n" for name in wanted))
+    raise Failed(f"kubectl: the rack's kubectl does not know '{' '.join(words)}'", 2)
+
+
+def _waited(nodes: dict[str, Any], wanted: list[str]) -> Result:
+    _known(nodes, wanted)
+    for name in wanted:
+        if not _is_ready(nodes[name]):
+            raise Failed(f"error: timed out waiting for the condition on nodes/{name}")
+    return Result("".join(f"node/{name} condition met\n" for name in wanted))
+
+
+def _known(nodes: dict[str, Any], wanted: list[str]) -> None:
+    for name in wanted:
+        if name not in nodes:
+            raise Failed(f'Error from server (NotFound): nodes "{name}" not found')
+
+
+def _is_ready(node: dict[str, Any]) -> bool:
+    conditions = node.get("status", {}).get("conditions", [])
+    return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _curl(call: Call) -> Result:
+    long = {
+        "fail": "f", "silent": "s", "show-error": "S", "location": "L", "insecure": "k", "retry": "r",
+        "retry-delay": "d", "retry-connrefused": "c", "retry-all-errors": "a", "retry-max-time": "x", "max-time": "m",
+        "connect-timeout": "t", "output": "o", "write-out": "w", "head": "I", "range": "g",
+    }  # fmt: skip
+    options, urls = call.options("fsSLkI", "ordwxmtg", long)
+    if not urls:
+        raise Failed("curl: (2) no URL specified", 2)
+    status, body = _fetch(call, urls[0], quiet="s" in options and "S" not in options)
+    said = options.get("w", "").replace("%{http_code}", f"{status:03d}").replace("\\n", "\n")
+    if status >= 400 and "f" in options:
+        error = (
+            "" if "s" in options and "S" not in options else f"curl: (22) The requested URL returned error: {status}\n"
+        )
+        return Result(said, error, 22)
+    if options.get("o"):
+        call.write(options["o"], body)
+        body = ""
+    return Result(body + said)
+
+
+def _fetch(call: Call, url: str, *, quiet: bool) -> tuple[int, str]:
+    address = urlsplit(url if "://" in url else f"http://{url}")
+    boot_server = str(((call.world.environment.get("network") or {}).get("netboot") or {}).get("address"))
+    cluster = call.world.kubernetes.clusters.get((call.world.environment.get("bootstrap") or {}).get("name"))
+    running = {item["metadata"]["name"] for item in cluster.objects("Application")} if cluster is not None else set()
+    if cluster is None or address.scheme != "http" or address.hostname != boot_server or "pi-netboot" not in running:
+        port = address.port or (443 if address.scheme == "https" else 80)
+        text = f"curl: (7) Failed to connect to {address.hostname} port {port} after 0 ms: Could not connect to server"
+        raise Failed("" if quiet else text, 7)
+    files = (cluster.get("ConfigMap", "netboot", "boot") or {}).get("data", {})
+    path = address.path.lstrip("/")
+    if path in files:
+        return 200, files[path]
+    image = read_boot_file(address.path)
+    if image is not None and image.schematic and call.world.factory.knows(image.schematic):
+        return 200, f"{image.schematic} {image.version} {image.arch}\n"
+    return 404, ""
+
+
+TOOLS: dict[str, Tool] = {
+    "cloud-init": _cloud_init,
+    "systemctl": _systemctl,
+    "k3s": _k3s,
+    "kubectl": _kubectl,
+    "curl": _curl,
+}

@@ -1,0 +1,161 @@
+"""What a machine finds on the wire when its firmware asks to boot.
+
+Owns the walk of a network boot through what really stands in the bootstrap cluster: dnsmasq's configuration, the iPXE
+scripts, the image. It refuses to own how those got there, and what the machine does with its image.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.world.factory import ImageName, read_boot_file
+from rehearsal.world.hardware import Machine
+
+if TYPE_CHECKING:
+    from rehearsal.world import World
+
+_ARCHITECTURES = {("bios", "amd64"): ("0",), ("uefi", "amd64"): ("7", "9"), ("uefi", "arm64"): ("11",)}
+"""DHCP option 93 that a firmware announces (RFC 4578, IANA processor architecture types)."""
+
+_LOADERS = {
+    ("bios", "amd64"): re.compile(r"(?:undionly|ipxe)\.k?pxe$"),
+    ("uefi", "amd64"): re.compile(r"(?:snponly|snp|ipxe)(?:-x86_64|-amd64|-x64)?\.efi$"),
+    ("uefi", "arm64"): re.compile(r"(?:snponly|snp|ipxe)-(?:arm64|aarch64)\.efi$"),
+}
+_CHAIN = re.compile(r"^\s*chain\s+(?:--\S+\s+)*(\S+)(?:\s*\|\|\s*chain\s+(?:--\S+\s+)*(\S+))?", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Boot:
+    """What the wire gave: an image and its kernel arguments, or the reason why there was none (and at which stage)."""
+
+    image: ImageName | None = None
+    arguments: tuple[str, ...] = ()
+    stage: str = "image"
+    reason: str = ""
+
+
+def boot(world: World, machine: Machine) -> Boot:
+    """Walk ``machine``'s network boot from its firmware to its image."""
+    services = _services(world)
+    if isinstance(services, str):
+        return Boot(stage="firmware", reason=services)
+    dnsmasq, files = services
+    script_url = _offered(dnsmasq, machine)
+    if not script_url.startswith("http://"):
+        return Boot(stage="dhcp", reason=script_url)
+    script, name = _script(files, script_url, machine.mac)
+    if script is None:
+        return Boot(stage="dhcp", reason=f"iPXE: {name}: No such file or directory (404)")
+    return _image(world, machine, script, name)
+
+
+def reserved_by_dnsmasq(world: World, mac: str) -> str | None:
+    """The address dnsmasq keeps for ``mac``, when Ainur's dnsmasq stands and leases on its own."""
+    services = _services(world)
+    if isinstance(services, str):
+        return None
+    found = re.search(
+        rf"^dhcp-host={re.escape(mac)},(?:[^,\n]*,)*?(\d+\.\d+\.\d+\.\d+)", services[0], re.MULTILINE | re.I
+    )
+    return found[1] if found else None
+
+
+def _services(world: World) -> tuple[str, dict[str, str]] | str:
+    """``(dnsmasq.conf, boot files)`` of the bootstrap cluster, or why nobody answers."""
+    name = (world.environment.get("bootstrap") or {}).get("name")
+    cluster: Any = world.kubernetes.clusters.get(name) if name else None
+    if cluster is None:
+        return "no boot server answers: the bootstrap cluster does not stand"
+    applications = {item["metadata"]["name"] for item in cluster.objects("Application")}
+    for needed in ("dnsmasq", "pi-netboot"):
+        if needed not in applications:
+            return f"no boot server answers: {needed} does not run on {name}"
+    conf, files = (cluster.get("ConfigMap", "netboot", each) for each in ("dnsmasq", "boot"))
+    if conf is None or "dnsmasq.conf" not in conf.get("data", {}):
+        return "dnsmasq has no configuration: ConfigMap netboot/dnsmasq lacks dnsmasq.conf"
+    if files is None:
+        return "the boot server has no files: ConfigMap netboot/boot is missing"
+    text: str = conf["data"]["dnsmasq.conf"]
+    address = str(((world.environment.get("network") or {}).get("netboot") or {}).get("address"))
+    if not re.search(rf"(?<![\d.]){re.escape(address)}(?![\d.])", text):
+        return f"dnsmasq does not name the boot server {address}"
+    return text, files["data"]
+
+
+def _offered(conf: str, machine: Machine) -> str:
+    """The URL of the script that iPXE gets in the end, or what went wrong before."""
+    kind = (machine.firmware, machine.arch)
+    if kind not in _ARCHITECTURES:
+        return f"firmware {machine.firmware} on {machine.arch} does not boot from this network"
+    tags = _tags(conf, _ARCHITECTURES[kind])
+    loader = _boot_file(conf, tags)
+    if loader is None:
+        return f"dnsmasq offers no boot file to client architecture {'/'.join(_ARCHITECTURES[kind])}"
+    if not _LOADERS[kind].search(loader):
+        return f"{loader} does not start on {machine.firmware} {machine.arch}"
+    in_ipxe = set(re.findall(r"^dhcp-userclass=set:([^,\s]+),iPXE\s*$", conf, re.MULTILINE))
+    in_ipxe |= set(re.findall(r"^dhcp-match=set:([^,\s]+),175\s*$", conf, re.MULTILINE))
+    script = _boot_file(conf, tags | in_ipxe)
+    if script is None or not script.startswith("http://"):
+        return f"iPXE is offered {script or 'nothing'} again instead of a script: a loop"
+    return script
+
+
+def _tags(conf: str, architectures: tuple[str, ...]) -> set[str]:
+    found = re.findall(r"^dhcp-match=set:([^,\s]+),option:client-arch,(\d+)\s*$", conf, re.MULTILINE)
+    return {tag for tag, number in found if number in architectures}
+
+
+def _boot_file(conf: str, tags: set[str]) -> str | None:
+    """The file of the ``dhcp-boot`` line that fits ``tags`` and asks for most of them."""
+    best: tuple[int, str] | None = None
+    for line in re.findall(r"^dhcp-boot=(.+)$", conf, re.MULTILINE):
+        words = [word.strip() for word in line.split(",")]
+        wanted = [word.removeprefix("tag:") for word in words if word.startswith("tag:")]
+        rest = [word for word in words if not word.startswith("tag:")]
+        fits = all((tag[1:] not in tags) if tag.startswith("!") else (tag in tags) for tag in wanted)
+        if fits and rest and (best is None or len(wanted) >= best[0]):
+            best = (len(wanted), rest[0])
+    return best[1] if best else None
+
+
+def _script(files: dict[str, str], url: str, mac: str) -> tuple[str | None, str]:
+    """Follow ``chain`` lines from ``url`` to the machine's own script: ``(text or None, file name)``."""
+    wanted = [url]
+    name = url
+    for _ in range(4):
+        text = None
+        for candidate in wanted:
+            name = re.sub(r"\$\{(?:net0/)?mac:hexhyp\}", mac.replace(":", "-"), candidate).rsplit("/", 1)[-1]
+            text = files.get(name)
+            if text is not None:
+                break
+        if text is None:
+            return None, name
+        found = _CHAIN.search(text)
+        if not found:
+            return text, name
+        wanted = [target for target in found.groups() if target]
+    return None, f"{name} chains in a circle"
+
+
+def _image(world: World, machine: Machine, script: str, name: str) -> Boot:
+    kernel = re.search(r"^\s*kernel\s+(\S+)(.*)$", script, re.MULTILINE)
+    initrd = re.search(r"^\s*initrd\s+(?:--\S+\s+)*(\S+)", script, re.MULTILINE)
+    if kernel is None:
+        return Boot(stage="firmware", reason=f"{name} sends the machine to its own disk, which is empty")
+    if initrd is None:
+        return Boot(reason=f"{name} names a kernel but no initrd")
+    images = [read_boot_file(kernel[1]), read_boot_file(initrd[1])]
+    if images[0] is None or images[0] != images[1]:
+        return Boot(reason=f"{name}: kernel and initrd are not of one image of the factory")
+    arguments = tuple(kernel[2].split())
+    if "talos.platform=metal" not in arguments:
+        return Boot(reason=f"{name}: the kernel arguments lack talos.platform=metal")
+    objection = world.factory.objection(images[0], machine.arch)
+    if objection:
+        return Boot(reason=f"{name}: {objection}")
+    return Boot(image=images[0], arguments=arguments)

@@ -16,7 +16,7 @@ CORE = {"v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "rbac.authorization
 
 def committed(lab: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every object in a lab's folders; kustomizations, values and Flux' own kinds are their engines' to judge."""
-    for path, text in tree(lab).items():
+    for path, text in {**tree(lab), **tree("shared")}.items():
         if path.endswith(".yaml") and not path.endswith(("kustomization.yaml", "values.yaml")):
             for document in yaml.safe_load_all(text):
                 if document and document.get("apiVersion") in CORE:

@@ -18,7 +18,20 @@ URL = re.compile(r"(https|ssh|oci)://(?P<login>[^/@\s]+@)?[A-Za-z0-9.-]+(:\d{1,5
 SCP = re.compile(r"[a-z0-9_-]+@[A-Za-z0-9.-]+:[^\s/][^\s]*")
 PINNED = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 DEFAULTS = frozenset(
-    "12345 admin change-me changeme example letmein passw0rd password prom-operator secret test123 ubuntu".split()
+    [
+        "12345",
+        "admin",
+        "change-me",
+        "changeme",
+        "example",
+        "letmein",
+        "passw0rd",
+        "password",
+        "prom-operator",
+        "secret",
+        "test123",
+        "ubuntu",
+    ]
 )
 """What charts and installers come with; `prom-operator` is Grafana's in kube-prometheus-stack."""
 SECRET_LINE = re.compile(
@@ -99,7 +112,13 @@ def reconciled_cluster_exists(env: Environment) -> Iterator[Breach]:
     for name in env.gitops.clusters if env.gitops else ():
         if name not in known:
             against = next(iter(known.values()), "cluster")
-            yield Breach(f"gitops.clusters.{name}", f"there is no cluster '{name}'", nearest(name, known), against)
+            yield Breach(
+                f"gitops.clusters.{name}",
+                f"there is no cluster '{name}'",
+                nearest(name, known),
+                against,
+                ("cluster", "bootstrap"),
+            )
 
 
 @law("gitops-cluster-missing", "warning", unless=("gitops-cluster-unknown",))
@@ -160,9 +179,13 @@ def category_has_a_folder(env: Environment, tree: Tree) -> Iterator[Breach]:
 
 @tree_law("gitops-category-unlisted", "warning", unless=("gitops-category-missing",))
 def folder_is_a_category(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """A folder of the repository is a category that is named: else nothing applies what it holds."""
-    for cluster, categories, _ in _reconciled(env):
-        for folder in sorted(_folders(tree, cluster) - set(categories)):
+    """A folder of the repository is a category that is named: else nothing applies what it holds.
+
+    Flux' own root folder, `flux`, is applied by the instance.
+    """
+    for cluster, categories, gitops in _reconciled(env):
+        rooted = {"flux"} if gitops.engine == "flux" else set()
+        for folder in sorted(_folders(tree, cluster) - set(categories) - rooted):
             message = f"nothing applies the folder gitops/{env.name}/{cluster}/{folder}"
             yield Breach(f"gitops.clusters.{cluster}.categories", message, f"add {folder}, or remove the folder")
 
@@ -231,7 +254,7 @@ def app_lives_once(env: Environment, tree: Tree) -> Iterator[Breach]:
 @tree_law("gitops-yaml")
 def files_are_yaml(env: Environment, tree: Tree) -> Iterator[Breach]:
     """Every .yaml file of the folders can be read."""
-    for path, _cluster, text in _files(env, tree):
+    for path, cluster, text in _files(env, tree):
         try:
             for event in yaml.parse(text, Loader=_LOADER):
                 del event
@@ -239,7 +262,7 @@ def files_are_yaml(env: Environment, tree: Tree) -> Iterator[Breach]:
             mark = getattr(error, "problem_mark", None)
             line = f" line {mark.line + 1}" if mark else ""
             what = getattr(error, "problem", None) or "cannot be read"
-            yield Breach("gitops.clusters", f"gitops/{env.name}/{path}{line}: {what}", "mend the file")
+            yield Breach(f"gitops.clusters.{cluster}", f"gitops/{env.name}/{path}{line}: {what}", "mend the file")
 
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -263,9 +286,7 @@ def charts_are_pinned(env: Environment, tree: Tree) -> Iterator[Breach]:
             if found and not PINNED.fullmatch(found.version):
                 said = f"'{found.version[:40]}'" if found.version else "nothing"
                 message = f"{cluster}/{category}/{app} pins chart {found.name} to {said}"
-                yield Breach(
-                    f"gitops.clusters.{cluster}.categories", message, "give it one release, under a # renovate: line"
-                )
+                yield Breach(f"gitops.clusters.{cluster}", message, "give it one release, under a # renovate: line")
 
 
 @tree_law("secret-default", unless=("gitops-yaml",))

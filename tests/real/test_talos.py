@@ -24,7 +24,9 @@ def configuration(talosctl: str, folder: Path, plan: ClusterPlan, node: ClusterN
     kind = "controlplane" if node.role == "control-plane" else "worker"
     secrets = ["--with-secrets", str(folder / "secrets.yaml")]
     versions = ["--talos-version", plan.contract, "--kubernetes-version", plan.kubernetes]
-    chosen = ["--output-types", kind, "--config-patch", f"@{patch}", "--output", str(made), "--force"]
+    # As the provider does: the patch reaches this kind of machine alone, and may delete what only that kind has
+    patched = [f"--config-patch-{'control-plane' if kind == 'controlplane' else 'worker'}", f"@{patch}"]
+    chosen = ["--output-types", kind, *patched, "--output", str(made), "--force"]
     result = run(talosctl, "gen", "config", plan.name, plan.endpoint, *secrets, *versions, *chosen)
     assert result.returncode == 0, result.stderr
     return made

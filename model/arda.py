@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from model.fields import Address, Mac, Name, Positive, Range, Shape, Subnet, Text
+from model.fields import Address, Flag, Mac, Name, Positive, Range, Shape, Subnet, Text
 
 
 class DiskIdentity(Shape):
@@ -38,7 +38,7 @@ class ClusterNode(Shape):
     """`netboot`: Ainur boots it. `flashed`: the owner wrote the image onto its disk or card."""
     port: Text | None = None
     """Its switch port, `switch/number`."""
-    poe: bool = False
+    poe: Flag = False
     """Whether the switch port feeds it."""
     disks: dict[Name, DiskIdentity] = Field(default_factory=dict)
     """Identity of its disks, by the class's names for them."""
@@ -71,13 +71,13 @@ class Cni(Shape):
     """`dsr` answers the client directly; it breaks addresses that are reached through a VPN subnet router."""
     routing: Literal["native", "tunnel"] = "native"
     """`native` needs all nodes in one VLAN."""
-    maglev: bool = True
+    maglev: Flag = True
     """Consistent hashing of connections."""
-    hubble: bool = True
+    hubble: Flag = True
     """Flow visibility."""
-    gateway_api: bool = False
+    gateway_api: Flag = False
     """Whether Cilium serves gateways itself; not together with Envoy's."""
-    l2_announcements: bool = True
+    l2_announcements: Flag = True
     """Answer ARP for LoadBalancer addresses."""
     bgp: Bgp | None = None
     """Announce by BGP."""
@@ -98,9 +98,9 @@ class Cluster(Shape):
     """Service addresses."""
     load_balancer_pool: Range | None = None
     """Addresses for Services of type LoadBalancer, gateways included."""
-    schedulable_control_planes: bool = False
+    schedulable_control_planes: Flag = False
     """Whether workloads may run on control planes."""
-    disk_encryption: bool = False
+    disk_encryption: Flag = False
     """Whether Talos encrypts its partitions (TPM where secure boot is on)."""
     cni: Cni = Cni()
     """Cilium's choices."""

@@ -14,33 +14,30 @@ TALOS_KUBERNETES: Mapping[str, tuple[int, int]] = {
 }
 """Talos minor → first and last supported minor of Kubernetes 1 (Talos' support matrix, `compatibility` package)."""
 
-BOTH = ("amd64", "arm64")
-PC = ("amd64",)
+_EXTENSIONS = """
+amd-ucode amdgpu binfmt-misc bnx2-bnx2x btrfs chelsio-drivers chelsio-firmware cloudflared crun ctr drbd dvb-
+cx23885 dvb-m88ds3103 ecr-credential-provider fuse3 gasket-driver glibc gvisor gvisor-debug hailort hello-
+world-service i915 intel-ice-firmware intel-ucode iscsi-tools kata-containers lldpd mdadm mei metal-agent
+nebula netbird newt nfs-utils nfsd nonfree-kmod-nvidia-lts nonfree-kmod-nvidia-production nut-client nvidia-
+container-toolkit-lts nvidia-container-toolkit-production nvidia-fabricmanager-lts nvidia-fabricmanager-
+production nvidia-open-gpu-kernel-modules-lts nvidia-open-gpu-kernel-modules-production panfrost qemu-guest-
+agent qlogic-firmware realtek-firmware revpi-firmware spin stargz-snapshotter tailscale thunderbolt trident-
+iscsi-tools uinput usb-audio-drivers usb-modem-drivers util-linux-tools v4l-uvc-drivers vc4 vmtoolsd-guest-
+agent wasmedge xe xen-guest-agent youki zerotier zfs
+"""
+EXTENSIONS = frozenset(f"siderolabs/{name}" for name in _EXTENSIONS.split())
+"""Official system extensions known here (siderolabs/extensions; new ones appear with every minor of Talos)."""
 
-EXTENSIONS: Mapping[str, tuple[str, ...]] = {
-    f"siderolabs/{name}": arches
-    for arches, names in (
-        (
-            BOTH,
-            "binfmt-misc bird2 bnx2-bnx2x btrfs chelsio-drivers chelsio-firmware cloudflared crun ctr drbd "
-            "ecr-credential-provider fuse3 gasket-driver glibc gvisor gvisor-debug iscsi-tools kata-containers lldpd mdadm mei nebula netbird "
-            "newt nfs-utils nfsd nfsrahead nonfree-kmod-nvidia-lts nonfree-kmod-nvidia-production nut-client "
-            "nvidia-container-toolkit-lts nvidia-container-toolkit-production nvidia-fabricmanager-lts "
-            "nvidia-fabricmanager-production nvidia-open-gpu-kernel-modules-lts "
-            "nvidia-open-gpu-kernel-modules-production qemu-guest-agent qlogic-firmware realtek-firmware revpi-firmware spin stargz-snapshotter tailscale "
-            "thunderbolt trident-iscsi-tools usb-audio-drivers usb-modem-drivers util-linux-tools uinput "
-            "v4l-uvc-drivers vc4 wasmedge youki zerotier zfs",
-        ),
-        (
-            PC,
-            "amd-ucode amdgpu dvb-cx23885 dvb-m88ds3103 fakepci hailort hello-world-service i915 intel-ice-firmware "
-            "intel-ucode intel-ice intel-npu metal-agent panfrost-firmware pci-hotplug vmtoolsd-guest-agent xe xen-guest-agent",
-        ),
-        (("arm64",), "panfrost rk3588-npu turing-rk1-firmware"),
-    )
-    for name in names.split()
+EXTENSION_ARCH: Mapping[str, str] = {
+    "siderolabs/amd-ucode": "amd64",
+    "siderolabs/i915": "amd64",
+    "siderolabs/intel-ucode": "amd64",
+    "siderolabs/mei": "amd64",
+    "siderolabs/xe": "amd64",
+    "siderolabs/panfrost": "arm64",
+    "siderolabs/vc4": "arm64",
 }
-"""Official system extension → architectures it fits (siderolabs/extensions; those of PC hardware are amd64 only)."""
+"""Extensions whose hardware exists for one architecture only."""
 
 MICROCODE: Mapping[str, str] = {"siderolabs/amd-ucode": "amd", "siderolabs/intel-ucode": "intel"}
 """Extension with microcode → maker of the processor it is for."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from model.fields import Address, Mac, Name, Positive, Range, Shape, Subnet, Text
+from model.fields import Address, Flag, Mac, Name, Positive, Range, Shape, Subnet, Text
 
 
 class Router(Shape):
@@ -112,7 +112,7 @@ class Device(Shape):
     """Its switch port, `switch/number`."""
     watts: Positive = 10
     """Worst-case draw in watts."""
-    poe: bool = False
+    poe: Flag = False
     """Whether the switch port feeds it."""
 
 

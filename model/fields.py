@@ -172,4 +172,5 @@ Mac = Annotated[str, Parsed(parse_mac, "^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$"
 Version = Annotated[str, Parsed(parse_version, f"^{VERSION.pattern}$", "v1.2.3")]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Flag = Annotated[bool, Field(strict=True)]
 Text = Annotated[str, Field(strict=True, min_length=1, max_length=500)]

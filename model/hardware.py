@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from model.fields import Count, Name, Positive, Shape, Text
+from model.fields import Count, Flag, Name, Positive, Shape, Text
 
 Arch = Literal["amd64", "arm64"]
 Firmware = Literal["bios", "uefi", "raspberry-pi", "u-boot"]
@@ -45,7 +45,7 @@ class TalosImage(Shape):
     """Kernel arguments baked into the image (the only place Talos 1.12 takes them from)."""
     overlay: Overlay | None = None
     """Board support, for machines that are not plain PCs."""
-    secure_boot: bool = False
+    secure_boot: Flag = False
     """Whether the image is signed for UEFI secure boot."""
 
 

@@ -18,21 +18,8 @@ URL = re.compile(r"(https|ssh|oci)://(?P<login>[^/@\s]+@)?[A-Za-z0-9.-]+(:\d{1,5
 SCP = re.compile(r"[a-z0-9_-]+@[A-Za-z0-9.-]+:[^\s/][^\s]*")
 PINNED = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 DEFAULTS = frozenset(
-    [
-        "12345",
-        "admin",
-        "change-me",
-        "changeme",
-        "example",
-        "letmein",
-        "passw0rd",
-        "password",
-        "prom-operator",
-        "secret",
-        "test123",
-        "ubuntu",
-    ]
-)
+    ("12345", "admin", "change-me", "changeme", "example", "letmein", "passw0rd", "password", "secret", "ubuntu")
+) | {"prom-operator"}
 """What charts and installers come with; `prom-operator` is Grafana's in kube-prometheus-stack."""
 SECRET_LINE = re.compile(
     r"^\s*-?\s*(?P<key>[\w.-]*(?:password|passwd|secretkey|secret_key|apitoken|api_token|clientsecret))\s*:\s*"
@@ -97,6 +84,9 @@ def revision_is_named(env: Environment) -> Iterator[Breach]:
             f"{env.gitops.revision} is whatever the server says today",
             "name the branch, such as main",
         )
+
+
+REALMS = ("cluster", "bootstrap")
 
 
 def _clusters(env: Environment) -> dict[str, str]:

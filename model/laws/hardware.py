@@ -3,9 +3,10 @@
 Owns a class by itself, and whether the machines that name it can be what they are. Refuses where they stand.
 """
 
+import re
 from collections.abc import Iterator
 
-from model.catalogue import EXTENSIONS, MICROCODE, OVERLAYS
+from model.catalogue import EXTENSION_ARCH, EXTENSIONS, MICROCODE, OVERLAYS
 from model.environment import Environment
 from model.hardware import HardwareClass
 from model.laws.claims import talos_nodes
@@ -127,27 +128,42 @@ def board_has_overlay(env: Environment) -> Iterator[Breach]:
         if hardware.firmware in ("raspberry-pi", "u-boot") and hardware.talos.overlay is None:
             known = [overlay for overlay, fact in OVERLAYS.items() if fact.firmware == hardware.firmware]
             message = f"{name} starts by {hardware.firmware} and names no Talos overlay"
-            yield Breach(f"hardware.{name}.talos.overlay", message, f"one of {listed(known)}")
+            yield Breach(
+                f"hardware.{name}.talos.overlay", message, f"one of {listed(known)}", f"hardware.{name}.firmware"
+            )
 
 
-@law("hardware-extension-unknown")
+@law("hardware-extension-form")
+def extension_is_a_full_name(env: Environment) -> Iterator[Breach]:
+    """A system extension is named with its publisher, as the image factory lists it, and without a release."""
+    for name, hardware in env.hardware.items():
+        for index, extension in enumerate(hardware.talos.extensions):
+            if not re.fullmatch(r"[a-z0-9-]+/[a-z0-9-]+", extension):
+                bare = extension.partition("/")[2].partition(":")[0] or extension
+                path = f"hardware.{name}.talos.extensions.{index}"
+                message = f"'{extension[:60]}' is no extension's full name"
+                yield Breach(path, message, nearest(f"siderolabs/{bare}", EXTENSIONS))
+
+
+@law("hardware-extension-unknown", "warning", unless=("hardware-extension-form",))
 def extension_known(env: Environment) -> Iterator[Breach]:
-    """A system extension is an official one, by its full name."""
+    """A system extension is one of the official ones that are known here: the image factory refuses any other."""
     for name, hardware in env.hardware.items():
         for index, extension in enumerate(hardware.talos.extensions):
             if extension not in EXTENSIONS:
                 path = f"hardware.{name}.talos.extensions.{index}"
-                near = nearest(extension if "/" in extension else f"siderolabs/{extension}", EXTENSIONS)
-                yield Breach(path, f"'{extension[:60]}' is no official Talos extension", near)
+                message = f"{extension[:60]} is not among the official extensions known here"
+                yield Breach(path, message, nearest(extension, EXTENSIONS))
 
 
 @law("hardware-extension-arch")
 def extension_fits_arch(env: Environment) -> Iterator[Breach]:
-    """A system extension exists for the class's architecture."""
+    """What a system extension is for exists in the class's architecture."""
     for name, hardware in env.hardware.items():
         for index, extension in enumerate(hardware.talos.extensions):
-            if hardware.arch not in EXTENSIONS.get(extension, (hardware.arch,)):
-                message = f"{extension} is for {listed(EXTENSIONS[extension])} only, and {name} is {hardware.arch}"
+            arch = EXTENSION_ARCH.get(extension)
+            if arch and arch != hardware.arch:
+                message = f"{extension} is for {arch} only, and {name} is {hardware.arch}"
                 path = f"hardware.{name}.talos.extensions.{index}"
                 yield Breach(path, message, "leave it out", f"hardware.{name}.arch")
 

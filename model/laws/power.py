@@ -12,6 +12,7 @@ from model.laws.ports import plugged
 from model.laws.registry import Breach, law
 from model.laws.words import nearest
 
+NODES = ("cluster.nodes", "bootstrap.nodes")
 FULL = 0.8
 """Above this part of a budget a failing fan or a cold start is enough to go over it."""
 
@@ -103,7 +104,7 @@ def ups_feeds_what_exists(env: Environment) -> Iterator[Breach]:
         for index, fed in enumerate(ups.feeds):
             if fed not in known:
                 message = f"{name} feeds '{fed}', which is no machine, switch or device"
-                yield Breach(f"{path}.feeds.{index}", message, nearest(fed, known), "network.racks")
+                yield Breach(f"{path}.feeds.{index}", message, nearest(fed, known), "network.racks", NODES)
 
 
 @law("network-ups-twice")

@@ -3,7 +3,7 @@
 Owns the register and the rule for findings that other findings cause. Refuses to hold any law itself.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -23,6 +23,8 @@ class Breach(NamedTuple):
     """How to mend it, with the nearest valid value where there is one."""
     against: str | None = None
     """The other owner: a value, or the collection that should have held what is missing."""
+    missed_in: tuple[str, ...] = ()
+    """Further collections that could have held what is missing."""
 
 
 class EnvironmentLaw(Protocol):
@@ -54,13 +56,21 @@ class Law:
     holds: str
     """The function's docstring: what must hold, and why."""
     unless: tuple[str, ...]
-    """Codes that explain a breach: one of them at its path, at its other owner or around either silences it."""
+    """Codes that explain a breach: one of them at its path or its other owner, around or inside either, silences it."""
     check: Callable[[Environment, Tree | None], Iterator[Breach]]
 
-    def findings(self, env: Environment, tree: Tree | None) -> Iterator[Finding]:
+    def judge(self, env: Environment, tree: Tree | None) -> Iterator["Judged"]:
         """Every breach, as findings."""
         for breach in self.check(env, tree):
-            yield Finding(self.code, self.grade, breach.path, breach.message, breach.hint, breach.against)
+            finding = Finding(self.code, self.grade, breach.path, breach.message, breach.hint, breach.against)
+            yield Judged(finding, tuple(filter(None, (breach.path, breach.against, *breach.missed_in))))
+
+
+class Judged(NamedTuple):
+    """A finding, with every place that it rests on."""
+
+    finding: Finding
+    places: tuple[str, ...]
 
 
 LAWS: dict[str, Law] = {}
@@ -116,14 +126,27 @@ def around(path: str) -> Iterator[str]:
         path = path.rpartition(".")[0]
 
 
-def without_effects(findings: list[Finding]) -> list[Finding]:
+class Places:
+    """A set of dotted paths that answers whether one of them is, holds or lies in a path."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = set(paths)
+        self._holders = {place for path in self._paths for place in around(path)}
+
+    def touch(self, path: str) -> bool:
+        """Whether a path is one of these, lies in one, or holds one."""
+        return path in self._holders or not self._paths.isdisjoint(around(path))
+
+
+def without_effects(judged: list[Judged]) -> list[Judged]:
     """Leave out every finding that another one explains, by `Law.unless`."""
-    causes: dict[str, set[str]] = {}
-    for finding in findings:
-        causes.setdefault(finding.code, set()).update(filter(None, (finding.path, finding.against)))
-    return [finding for finding in findings if not _explained(finding, causes)]
+    causes: dict[str, list[str]] = {}
+    for finding, _ in judged:
+        causes.setdefault(finding.code, []).extend(filter(None, (finding.path, finding.against)))
+    where = {code: Places(paths) for code, paths in causes.items()}
+    return [one for one in judged if not _explained(one, where)]
 
 
-def _explained(finding: Finding, causes: dict[str, set[str]]) -> bool:
-    where = {place for path in (finding.path, finding.against) if path for place in around(path)}
-    return any(not where.isdisjoint(causes.get(code, ())) for code in LAWS[finding.code].unless)
+def _explained(one: Judged, where: dict[str, Places]) -> bool:
+    codes = [code for code in LAWS[one.finding.code].unless if code in where]
+    return any(where[code].touch(place) for code in codes for place in one.places)

@@ -13,6 +13,7 @@ from model.storage import StorageSystem
 
 NEEDS = {"longhorn": ("siderolabs/iscsi-tools", "siderolabs/util-linux-tools")}
 """Extensions without which a storage system does not work on Talos (Longhorn's own Talos page)."""
+NODES = ("cluster.nodes", "hardware")
 WANTED = ("storage-node-unknown", "hardware-class-unknown")
 
 
@@ -94,7 +95,9 @@ def disk_exists_on_every_node(env: Environment) -> Iterator[Breach]:
         known = sorted({disk for node in users or nodes for disk in _disks(env, nodes[node].hardware)})
         if lacking:
             message = f"{name} uses disk '{system.disk}', which {listed(lacking)} does not have"
-            yield Breach(path, message, nearest(system.disk, known), f"hardware.{nodes[lacking[0]].hardware}.disks")
+            yield Breach(
+                path, message, nearest(system.disk, known), f"hardware.{nodes[lacking[0]].hardware}.disks", NODES
+            )
         elif not users:
             yield Breach(
                 path, f"{name} uses disk '{system.disk}', which no node has", nearest(system.disk, known), "hardware"
@@ -165,7 +168,7 @@ def chunks_fit(env: Environment) -> Iterator[Breach]:
         elif count and wide > count:
             message = f"{name} cuts into {coding.data}+{coding.coding} chunks, and {count} nodes hold its disks"
             hint = f"nearest: {count - 1}+1" if count > 2 else "use replicas"
-            yield Breach(path, message, hint, f"storage.systems.{name}.nodes")
+            yield Breach(path, message, hint, f"storage.systems.{name}.nodes", NODES)
 
 
 @law("storage-no-spare", "warning", unless=("storage-replicas", "storage-erasure"))

@@ -1,0 +1,105 @@
+"""Fixtures of the door: whole environments, and small named edits of them that must be found.
+
+Owns reading and applying them. A fixture's file says in its first line what somebody did.
+"""
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model.document import parse
+from model.laws import examine
+from model.yaml_reader import Reader
+
+ROOT = Path(__file__).resolve().parents[2]
+FIXTURES = ROOT / "tests" / "fixtures"
+STACKS = tuple(sorted(path.name.split(".")[1] for path in ROOT.glob("Pulumi.*.yaml")))
+
+Found = set[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fixture of `tests/fixtures/invalid`."""
+
+    name: str
+    raw: Any
+    tree: dict[str, str] | None
+    expected: Found
+    already: Found
+    """What the unedited environment gives."""
+
+
+def read(path: Path) -> Any:
+    """A YAML file, as the engine would read it."""
+    value, repeated = Reader(path.read_text(encoding="utf-8")).document()
+    assert not repeated, f"{path} repeats a key: {repeated}"
+    return value
+
+
+def stack(name: str) -> dict[str, Any]:
+    """The environment of a shipped stack file."""
+    document = parse((ROOT / f"Pulumi.{name}.yaml").read_text(encoding="utf-8"), name)
+    assert document.environment is not None, f"Pulumi.{name}.yaml cannot be read: {document.findings}"
+    return document.environment
+
+
+def small_tree() -> dict[str, str]:
+    """The GitOps folders that homelab needs at least: path below `gitops/homelab/` to text."""
+    return dict(read(FIXTURES / "tree.yaml"))
+
+
+def invalid(name: str) -> Case:
+    """A fixture with its edits done."""
+    spec = read(FIXTURES / "invalid" / f"{name}.yaml")
+    base = stack(spec["of"])
+    tree = small_tree() if "tree" in spec else None
+    already = found(base, tree)
+    for edit in spec.get("tree") or ():
+        assert tree is not None
+        _edit_tree(tree, edit)
+    raw = copy.deepcopy(base)
+    for edit in spec.get("edit") or ():
+        _edit(raw, edit)
+    expected = {(one["code"], one["path"]) for one in spec["findings"]}
+    return Case(name, raw, tree, expected, already)
+
+
+def found(raw: object, tree: dict[str, str] | None) -> Found:
+    """(code, path) of everything that is found."""
+    return {(finding.code, finding.path) for finding in examine(raw, tree).findings}
+
+
+def names(folder: str) -> list[str]:
+    """The fixtures of a folder, by name."""
+    return sorted(path.stem for path in (FIXTURES / folder).glob("*.yaml"))
+
+
+def _edit(raw: Any, edit: dict[str, Any]) -> None:
+    verb = next(iter(edit))
+    *way, last = str(edit[verb]).split(".")
+    holder = raw
+    for part in way:
+        holder = holder[int(part)] if isinstance(holder, list) else holder.setdefault(part, {})
+    key: Any = int(last) if isinstance(holder, list) else last
+    if verb == "set" and isinstance(holder, list) and key == len(holder):
+        holder.append(edit["to"])
+    elif verb == "set":
+        holder[key] = edit["to"]
+    elif verb == "delete":
+        del holder[key]
+    elif verb == "rename":
+        holder[edit["to"]] = holder.pop(key)
+    else:
+        raise ValueError(f"no such edit: {verb}")
+
+
+def _edit_tree(tree: dict[str, str], edit: dict[str, str]) -> None:
+    if "set" in edit:
+        tree[edit["set"]] = edit["to"]
+        return
+    gone = [path for path in tree if path == edit["delete"] or path.startswith(f"{edit['delete']}/")]
+    assert gone, f"the tree has nothing at {edit['delete']}"
+    for path in gone:
+        del tree[path]

@@ -1,0 +1,223 @@
+"""The Cloudflare provider's stand-in (pulumi-cloudflare 6.23, terraform-provider-cloudflare 5).
+
+Owns what the provider itself decides: its token's form, previews, what a read drops, ids of an import. What the API
+answers is ``rehearsal.world.cloudflare``'s.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rehearsal.standins.base import UNKNOWN, Context, Kind, Properties, Refusal, Secret, Session, StandIn
+from rehearsal.world import World
+from rehearsal.world.cloudflare import TOKEN
+from rehearsal.world.cloudflare_records import PROXIABLE, TYPES
+from rehearsal.world.cloudflare_tunnels import SOURCES
+
+_CREDENTIALS = ("apiKey", "apiToken", "apiUserServiceKey")
+
+_RECORD = {
+    "comment": "comment",
+    "content": "content",
+    "createdOn": "created_on",
+    "data": "data",
+    "modifiedOn": "modified_on",
+    "name": "name",
+    "priority": "priority",
+    "proxied": "proxied",
+    "tags": "tags",
+    "ttl": "ttl",
+    "type": "type",
+    "zoneId": "zone_id",
+}
+"""The provider's property, the API's field."""
+_RECORD_SENT = frozenset({"comment", "content", "data", "name", "priority", "proxied", "tags", "ttl", "type"})
+
+
+def _one_of(news: Properties, name: str, allowed: tuple[str, ...]) -> None:
+    if news.get(name) not in (None, UNKNOWN, *allowed):
+        listed = " ".join(f'"{value}"' for value in allowed)
+        raise Refusal(f'value must be one of: [{listed}], got: "{news[name]}"', property=name)
+
+
+def _two(id: str, form: str) -> tuple[str, str]:
+    """Both halves of an import's id."""
+    first, _, second = id.partition("/")
+    if not first or not second or "/" in second:
+        raise Refusal(f'invalid ID: expected urlencoded segments "{form}", got "{id}"')
+    return first, second
+
+
+def _token(ctx: Context) -> str:
+    return str(ctx.session.facts["token"])
+
+
+class DnsRecord(Kind):
+    """``DnsRecord``: its type and zone replace it. A second delete is refused, as the provider does not forgive 404."""
+
+    token = "cloudflare:index/dnsRecord:DnsRecord"
+    replace_on: ClassVar[frozenset[str]] = frozenset({"type", "zoneId"})
+
+    def check(self, ctx: Context, olds: Properties, news: Properties) -> Properties:
+        _one_of(news, "type", TYPES)
+        return news
+
+    def create(self, ctx: Context, news: Properties, preview: bool) -> tuple[str, Properties]:
+        if preview:
+            return "", {"proxied": False} | news
+        if news.get("proxied") and news["ttl"] != 1:
+            raise Refusal("ttl must be set to 1 when `proxied` is true")
+        made = ctx.world.cloudflare.create_record(_token(ctx), news["zoneId"], self._sent(news))
+        ctx.journal("create record", made["name"])
+        return made["id"], self._state(made, news)
+
+    def read(self, ctx: Context, id: str, state: Properties) -> tuple[str, Properties] | None:
+        zone, identity = (state["zoneId"], id) if state else _two(id, "<zone_id>/<dns_record_id>")
+        found = ctx.world.cloudflare.record(_token(ctx), zone, identity)
+        return (identity, self._state(found, state)) if found else None
+
+    def update(self, ctx: Context, id: str, olds: Properties, news: Properties, preview: bool) -> Properties:
+        if preview:
+            return {"proxied": False} | news
+        found = ctx.world.cloudflare.overwrite_record(_token(ctx), news["zoneId"], id, self._sent(news))
+        ctx.journal("update record", found["name"])
+        return self._state(found, news)
+
+    def delete(self, ctx: Context, id: str, state: Properties) -> None:
+        ctx.world.cloudflare.delete_record(_token(ctx), state["zoneId"], id)
+        ctx.journal("delete record", state["name"])
+
+    def _sent(self, news: Properties) -> Properties:
+        return {_RECORD[name]: value for name, value in news.items() if name in _RECORD_SENT}
+
+    def _state(self, found: Properties, before: Properties) -> Properties:
+        known = {name: found[field] for name, field in _RECORD.items() if found.get(field) is not None}
+        computed = {
+            "includeShadowMetadata": before.get("includeShadowMetadata", False),
+            "meta": "{}",
+            "privateRouting": before.get("privateRouting"),
+            "proxiable": found["type"] in PROXIABLE,
+            "settings": before.get("settings") or {},
+            "tags": found.get("tags") or [],
+            "commentModifiedOn": found["modified_on"] if found.get("comment") else None,
+            "tagsModifiedOn": found["modified_on"] if found.get("tags") else None,
+        }
+        return {name: value for name, value in (computed | known).items() if value is not None}
+
+
+class Tunnel(Kind):
+    """``ZeroTrustTunnelCloudflared``: account and ``configSrc`` replace it; its secret is never read back."""
+
+    token = "cloudflare:index/zeroTrustTunnelCloudflared:ZeroTrustTunnelCloudflared"
+    replace_on: ClassVar[frozenset[str]] = frozenset({"accountId", "configSrc"})
+
+    def check(self, ctx: Context, olds: Properties, news: Properties) -> Properties:
+        news.setdefault("configSrc", "local")
+        _one_of(news, "configSrc", SOURCES)
+        return news
+
+    def create(self, ctx: Context, news: Properties, preview: bool) -> tuple[str, Properties]:
+        if preview:
+            return "", dict(news)
+        made = ctx.world.cloudflare.create_tunnel(_token(ctx), news["accountId"], self._sent(news))
+        ctx.journal("create tunnel", made["name"])
+        return made["id"], self._state(made, news)
+
+    def read(self, ctx: Context, id: str, state: Properties) -> tuple[str, Properties] | None:
+        account, identity = (state["accountId"], id) if state else _two(id, "<account_id>/<tunnel_id>")
+        found = ctx.world.cloudflare.tunnel(_token(ctx), account, identity)
+        return (identity, self._state(found, state)) if found else None
+
+    def update(self, ctx: Context, id: str, olds: Properties, news: Properties, preview: bool) -> Properties:
+        if preview:
+            return olds | news
+        found = ctx.world.cloudflare.edit_tunnel(_token(ctx), news["accountId"], id, self._sent(news))
+        ctx.journal("update tunnel", found["name"])
+        return self._state(found, news)
+
+    def delete(self, ctx: Context, id: str, state: Properties) -> None:
+        ctx.world.cloudflare.delete_tunnel(_token(ctx), state["accountId"], id)
+        ctx.journal("delete tunnel", state["name"])
+
+    def _sent(self, news: Properties) -> Properties:
+        fields = {"name": "name", "configSrc": "config_src", "tunnelSecret": "tunnel_secret"}
+        return {field: news[name] for name, field in fields.items() if news.get(name) is not None}
+
+    def _state(self, found: Properties, before: Properties) -> Properties:
+        state: Properties = {
+            "accountId": found["account_id"],
+            "accountTag": found["account_id"],
+            "configSrc": found["config_src"],
+            "connections": [],
+            "createdAt": found["created_at"],
+            "metadata": "{}",
+            "name": found["name"],
+            "remoteConfig": found["config_src"] == "cloudflare",
+            "status": "healthy" if found["connected"] else "inactive",
+            "tunType": "cfd_tunnel",
+        }
+        if before.get("tunnelSecret") is not None:
+            state["tunnelSecret"] = Secret(before["tunnelSecret"])
+        return state
+
+
+class TunnelConfig(Kind):
+    """``ZeroTrustTunnelCloudflaredConfig``: put whole each time; its delete does nothing."""
+
+    token = "cloudflare:index/zeroTrustTunnelCloudflaredConfig:ZeroTrustTunnelCloudflaredConfig"
+    replace_on: ClassVar[frozenset[str]] = frozenset({"accountId", "tunnelId"})
+
+    def check(self, ctx: Context, olds: Properties, news: Properties) -> Properties:
+        _one_of(news, "source", SOURCES)
+        return news
+
+    def create(self, ctx: Context, news: Properties, preview: bool) -> tuple[str, Properties]:
+        return ("", dict(news)) if preview else (news["tunnelId"], self._put(ctx, news))
+
+    def read(self, ctx: Context, id: str, state: Properties) -> tuple[str, Properties] | None:
+        account, tunnel = (state["accountId"], id) if state else _two(id, "<account_id>/<tunnel_id>")
+        found = ctx.world.cloudflare.configuration(_token(ctx), account, tunnel)
+        return (tunnel, self._state(found, account, tunnel)) if found else None
+
+    def update(self, ctx: Context, id: str, olds: Properties, news: Properties, preview: bool) -> Properties:
+        return dict(news) if preview else self._put(ctx, news)
+
+    def _put(self, ctx: Context, news: Properties) -> Properties:
+        config: dict[str, Any] = news.get("config") or {}
+        renamed = {"ingress" if name == "ingresses" else name: value for name, value in config.items()}
+        account, tunnel = news["accountId"], news["tunnelId"]
+        found = ctx.world.cloudflare.put_configuration(_token(ctx), account, tunnel, renamed)
+        ctx.journal("put tunnel rules", tunnel)
+        return self._state(found, account, tunnel)
+
+    def _state(self, found: Properties, account: str, tunnel: str) -> Properties:
+        config = {"ingresses" if name == "ingress" else name: value for name, value in found["config"].items()}
+        computed = {name: found[field] for name, field in (("createdAt", "created_at"), ("version", "version"))}
+        return {"accountId": account, "tunnelId": tunnel, "config": config, "source": found["source"]} | computed
+
+
+class Cloudflare(StandIn):
+    """The package ``cloudflare``. Configuring it asks the API nothing: a wrong token shows at the first call."""
+
+    package = "cloudflare"
+
+    def check_config(self, world: World, olds: Properties, news: Properties) -> Properties:
+        token = news.get("apiToken")
+        if isinstance(token, str) and not TOKEN.search(token):
+            raise Refusal(
+                "API tokens must be 40 characters long and only contain characters a-z, A-Z, 0-9, hyphens and"
+                " underscores",
+                property="apiToken",
+            )
+        given = [name for name in _CREDENTIALS if news.get(name) is not None]
+        if len(given) > 1:
+            raise Refusal(f"conflicting credentials: {', '.join(given)}", property=given[1])
+        return news
+
+    def configure(self, world: World, session: Session) -> None:
+        session.facts["token"] = session.config.get("apiToken") or ""
+
+
+def stand_in() -> Cloudflare:
+    """What the engine talks to instead of the Cloudflare provider."""
+    return Cloudflare("6.23.1", [DnsRecord(), Tunnel(), TunnelConfig()])

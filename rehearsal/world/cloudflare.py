@@ -1,0 +1,254 @@
+"""Cloudflare as seen through its API: one account, its zones' records, its tunnels.
+
+Owns who may ask, what is kept, and the answers 404 and 403. It refuses to own what a record or a tunnel may be
+(``cloudflare_records``, ``cloudflare_tunnels``) and the provider's ways.
+
+Every call carries the bearer token, as every request does. Names of fields are the API's, but for ``originRequest``
+inside rules.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+import secrets
+import uuid
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.world import cloudflare_records as records
+from rehearsal.world import cloudflare_tunnels as tunnels
+from rehearsal.world.cloudflare_words import bad_request, refused
+from rehearsal.world.errors import Refusal
+
+if TYPE_CHECKING:
+    from rehearsal.world import World
+
+Fields = dict[str, Any]
+
+TOKEN = re.compile(r"[A-Za-z0-9-_]{40}")
+"""The form of an API token."""
+
+
+class Cloudflare:
+    """The account of the environment's owner.
+
+    It holds the zone that the environment names. A zone id stays that of its domain while it has records: a domain
+    changed in the stack file without its zone id is then refused, as at Cloudflare.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        kept = world.section("cloudflare")
+        self._kept: Fields = kept
+        self._zones: dict[str, str] = kept.setdefault("zones", {})
+        self._accounts: list[str] = kept.setdefault("accounts", [])
+        self._records: dict[str, Fields] = kept.setdefault("records", {})
+        self._tunnels: dict[str, Fields] = kept.setdefault("tunnels", {})
+        stated = (world.environment.get("edge") or {}).get("cloudflare") or {}
+        if "zone_id" in stated and not self._in_zone(stated["zone_id"]):
+            self._zones[stated["zone_id"]] = str(world.environment["domain"]).lower()
+        if "account_id" in stated and stated["account_id"] not in self._accounts:
+            self._accounts.append(stated["account_id"])
+
+    # Who asks
+
+    def issue_token(self, token: str) -> None:
+        """The account's one API token, made in the dashboard; an earlier one is void. Only its digest is kept."""
+        self._kept["token"] = _digest(token)
+
+    def _admit(self, call: str, token: str) -> None:
+        """Nobody outside knows the token of a rehearsal: the first one used counts as the one that was issued."""
+        if not token:
+            raise bad_request(call, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
+        if "token" not in self._kept and TOKEN.search(token):
+            self.issue_token(token)
+        if not secrets.compare_digest(self._kept.get("token", ""), _digest(token)):
+            raise refused(call, HTTPStatus.FORBIDDEN, 9109, "Invalid access token")
+
+    def _zone(self, call: str, token: str, zone: str) -> str:
+        self._admit(call, token)
+        if zone not in self._zones:
+            raise refused(call, HTTPStatus.FORBIDDEN, 10000, "Authentication error")
+        return self._zones[zone]
+
+    def _account(self, call: str, token: str, account: str) -> None:
+        self._admit(call, token)
+        if account not in self._accounts:
+            raise refused(call, HTTPStatus.FORBIDDEN, 10000, "Authentication error")
+
+    # Records
+
+    def create_record(self, token: str, zone: str, fields: Mapping[str, Any]) -> Fields:
+        """A new record ``{name, type, content, ttl, proxied?, comment?, …}``, as it then stands, with its ``id``."""
+        call = f"POST zones/{zone}/dns_records"
+        record = self._judged(call, self._zone(call, token, zone), fields, self._in_zone(zone))
+        identity = secrets.token_hex(16)
+        now = self.world.now()
+        kept = record | {"id": identity, "zone_id": zone, "created_on": now, "modified_on": now}
+        self._records[identity] = kept
+        return dict(kept)
+
+    def record(self, token: str, zone: str, identity: str) -> Fields | None:
+        """The record, or ``None``: 404."""
+        self._zone(f"GET zones/{zone}/dns_records/{identity}", token, zone)
+        found = self._records.get(identity)
+        return dict(found) if found and found["zone_id"] == zone else None
+
+    def overwrite_record(self, token: str, zone: str, identity: str, fields: Mapping[str, Any]) -> Fields:
+        """PUT: the record becomes ``fields``."""
+        call = f"PUT zones/{zone}/dns_records/{identity}"
+        domain = self._zone(call, token, zone)
+        old = self._record_there(call, zone, identity)
+        others = [other for other in self._in_zone(zone) if other["id"] != identity]
+        kept = {key: old[key] for key in ("id", "zone_id", "created_on")}
+        self._records[identity] = self._judged(call, domain, fields, others) | kept | {"modified_on": self.world.now()}
+        return dict(self._records[identity])
+
+    def delete_record(self, token: str, zone: str, identity: str) -> None:
+        """Gone; a second time it is refused."""
+        call = f"DELETE zones/{zone}/dns_records/{identity}"
+        self._zone(call, token, zone)
+        self._record_there(call, zone, identity)
+        del self._records[identity]
+
+    def _record_there(self, call: str, zone: str, identity: str) -> Fields:
+        found = self._records.get(identity)
+        if found is None or found["zone_id"] != zone:
+            raise refused(call, HTTPStatus.NOT_FOUND, 81044, "Record does not exist.")
+        return found
+
+    def _in_zone(self, zone: str) -> list[Fields]:
+        return [record for record in self._records.values() if record["zone_id"] == zone]
+
+    def _judged(self, call: str, domain: str, fields: Mapping[str, Any], others: list[Fields]) -> Fields:
+        record = {"proxied": False, **fields, "name": records.normal(str(fields["name"]), domain)}
+        fault = records.fault_alone(record, domain) or records.fault_among(record, others)
+        if fault:
+            raise bad_request(call, *fault)
+        return record
+
+    # Tunnels
+
+    def create_tunnel(self, token: str, account: str, fields: Mapping[str, Any]) -> Fields:
+        """A new tunnel from ``{name, config_src?, tunnel_secret?}``; its secret is never given out again."""
+        call = f"POST accounts/{account}/cfd_tunnel"
+        self._account(call, token, account)
+        self._judge_tunnel(call, account, fields)
+        source = fields.get("config_src") or "local"
+        if source not in tunnels.SOURCES:
+            raise bad_request(
+                call, 1002, f"Bad Request: config_src {source} is not one of {', '.join(tunnels.SOURCES)}"
+            )
+        drawn = fields.get("tunnel_secret") or base64.b64encode(secrets.token_bytes(32)).decode()
+        identity = str(uuid.uuid4())
+        self._tunnels[identity] = {
+            "id": identity,
+            "account_id": account,
+            "name": fields["name"],
+            "config_src": source,
+            "created_at": self.world.now(),
+            "secret": _digest(drawn),
+            "connected": False,
+            "configuration": None,
+        }
+        return dict(self._tunnels[identity])
+
+    def tunnel(self, token: str, account: str, identity: str) -> Fields | None:
+        """The tunnel, or ``None``: 404."""
+        self._account(f"GET accounts/{account}/cfd_tunnel/{identity}", token, account)
+        found = self._tunnels.get(identity)
+        return dict(found) if found and found["account_id"] == account else None
+
+    def edit_tunnel(self, token: str, account: str, identity: str, fields: Mapping[str, Any]) -> Fields:
+        """PATCH: a new name, a new secret."""
+        call = f"PATCH accounts/{account}/cfd_tunnel/{identity}"
+        self._account(call, token, account)
+        found = self._tunnel_there(call, account, identity)
+        self._judge_tunnel(call, account, fields, but=identity)
+        found["name"] = fields.get("name", found["name"])
+        if fields.get("tunnel_secret"):
+            found["secret"] = _digest(fields["tunnel_secret"])
+        return dict(found)
+
+    def delete_tunnel(self, token: str, account: str, identity: str) -> None:
+        """Gone, with its rules; refused while a cloudflared is connected, and a second time."""
+        call = f"DELETE accounts/{account}/cfd_tunnel/{identity}"
+        self._account(call, token, account)
+        if self._tunnel_there(call, account, identity)["connected"]:
+            raise bad_request(call, 1022, "Cannot delete tunnel because it has active connections")
+        del self._tunnels[identity]
+
+    def put_configuration(self, token: str, account: str, identity: str, config: Mapping[str, Any]) -> Fields:
+        """The tunnel's rules ``{ingress: […], …}``; gives ``{config, version, source, created_at}``."""
+        call = f"PUT accounts/{account}/cfd_tunnel/{identity}/configurations"
+        self._account(call, token, account)
+        found = self._tunnel_there(call, account, identity)
+        fault = tunnels.fault_of_ingress(config.get("ingress") or [])
+        if fault:
+            raise bad_request(call, *fault)
+        version = found["configuration"]["version"] + 1 if found["configuration"] else 1
+        found["configuration"] = {
+            "config": dict(config),
+            "version": version,
+            "source": "cloudflare",
+            "created_at": self.world.now(),
+        }
+        return dict(found["configuration"])
+
+    def configuration(self, token: str, account: str, identity: str) -> Fields | None:
+        """The tunnel's rules as put last, or ``None``: 404, there is no such tunnel or it has none."""
+        found = self.tunnel(token, account, identity)
+        return dict(found["configuration"]) if found and found["configuration"] else None
+
+    def _tunnel_there(self, call: str, account: str, identity: str) -> Fields:
+        found = self._tunnels.get(identity)
+        if found is None or found["account_id"] != account:
+            raise refused(call, HTTPStatus.NOT_FOUND, 1003, "Tunnel not found")
+        return found
+
+    def _judge_tunnel(self, call: str, account: str, fields: Mapping[str, Any], but: str = "") -> None:
+        taken = {one["name"] for one in self._tunnels.values() if one["account_id"] == account and one["id"] != but}
+        if fields.get("name") in taken:
+            raise bad_request(
+                call,
+                1013,
+                "You already have a tunnel with this name. Delete the existing tunnel, or choose a different name for"
+                " your new tunnel",
+            )
+        fault = tunnels.fault_of_secret(fields["tunnel_secret"]) if fields.get("tunnel_secret") else None
+        if fault:
+            raise bad_request(call, *fault)
+
+    # What connects
+
+    def connect(self, tunnel_token: str) -> str:
+        """A cloudflared runs with ``tunnel_token``; gives the tunnel's id. ``Refusal`` in its words when not let in."""
+        try:
+            told = json.loads(base64.b64decode(tunnel_token, validate=True))
+            account, identity, secret = told["a"], told["t"], told["s"]
+        except (binascii.Error, ValueError, KeyError, TypeError):
+            raise Refusal("Provided Tunnel token is not valid.") from None
+        found = self._tunnels.get(identity)
+        if found is None or found["account_id"] != account or found["secret"] != _digest(secret):
+            raise Refusal("Unauthorized: Invalid tunnel secret")
+        found["connected"] = True
+        return str(identity)
+
+    def disconnect(self, identity: str) -> None:
+        """The cloudflared of a tunnel ended; one that is not connected, or gone, stays so."""
+        if identity in self._tunnels:
+            self._tunnels[identity]["connected"] = False
+
+    def leftovers(self) -> list[str]:
+        """Everything that stands here: ``cloudflare/record/<name>``, ``cloudflare/tunnel/<name>``, sorted."""
+        found = [f"cloudflare/record/{record['name']}" for record in self._records.values()]
+        return sorted(found + [f"cloudflare/tunnel/{tunnel['name']}" for tunnel in self._tunnels.values()])
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -15,15 +15,15 @@ TALOS_KUBERNETES: Mapping[str, tuple[int, int]] = {
 """Talos minor → first and last supported minor of Kubernetes 1 (Talos' support matrix, `compatibility` package)."""
 
 _EXTENSIONS = """
-amd-ucode amdgpu binfmt-misc bnx2-bnx2x btrfs chelsio-drivers chelsio-firmware cloudflared crun ctr drbd dvb-
-cx23885 dvb-m88ds3103 ecr-credential-provider fuse3 gasket-driver glibc gvisor gvisor-debug hailort hello-
-world-service i915 intel-ice-firmware intel-ucode iscsi-tools kata-containers lldpd mdadm mei metal-agent
-nebula netbird newt nfs-utils nfsd nonfree-kmod-nvidia-lts nonfree-kmod-nvidia-production nut-client nvidia-
-container-toolkit-lts nvidia-container-toolkit-production nvidia-fabricmanager-lts nvidia-fabricmanager-
-production nvidia-open-gpu-kernel-modules-lts nvidia-open-gpu-kernel-modules-production panfrost qemu-guest-
-agent qlogic-firmware realtek-firmware revpi-firmware spin stargz-snapshotter tailscale thunderbolt trident-
-iscsi-tools uinput usb-audio-drivers usb-modem-drivers util-linux-tools v4l-uvc-drivers vc4 vmtoolsd-guest-
-agent wasmedge xe xen-guest-agent youki zerotier zfs
+amd-ucode amdgpu binfmt-misc bnx2-bnx2x btrfs chelsio-drivers chelsio-firmware cloudflared crun ctr drbd
+dvb-cx23885 dvb-m88ds3103 ecr-credential-provider fuse3 gasket-driver glibc gvisor gvisor-debug hailort
+hello-world-service i915 intel-ice-firmware intel-ucode iscsi-tools kata-containers lldpd mdadm mei
+metal-agent nebula netbird newt nfs-utils nfsd nonfree-kmod-nvidia-lts nonfree-kmod-nvidia-production
+nut-client nvidia-container-toolkit-lts nvidia-container-toolkit-production nvidia-fabricmanager-lts
+nvidia-fabricmanager-production nvidia-open-gpu-kernel-modules-lts nvidia-open-gpu-kernel-modules-production
+panfrost qemu-guest-agent qlogic-firmware realtek-firmware revpi-firmware spin stargz-snapshotter tailscale
+thunderbolt trident-iscsi-tools uinput usb-audio-drivers usb-modem-drivers util-linux-tools v4l-uvc-drivers
+vc4 vmtoolsd-guest-agent wasmedge xe xen-guest-agent youki zerotier zfs
 """
 EXTENSIONS = frozenset(f"siderolabs/{name}" for name in _EXTENSIONS.split())
 """Official system extensions known here (siderolabs/extensions; new ones appear with every minor of Talos)."""

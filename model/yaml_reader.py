@@ -161,6 +161,8 @@ class Reader:
             raise Unreadable(
                 "document-key", f"the key {shown} is no text, and the engine refuses it", "put it in quotes", line
             )
+        if key == _MERGE and key is not _MERGE:
+            raise Unreadable("document-key", "the quoted key << is refused by the engine", "name it otherwise", line)
         if key in holder.seen:
             path = ".".join([*(one.key for one in self._open[:-1] if one.key is not None), key])
             message = f"'{key[:80]}' stands here twice, in lines {holder.seen[key]} and {line}"

@@ -32,6 +32,10 @@ TIME = re.compile(
 )
 
 
+MOST = 2**63
+"""From here on the engine turns an integer into a float, and rounds it."""
+
+
 class NotAText(ValueError):
     """The scalar is something that no stack file has use for; the message says what."""
 
@@ -39,7 +43,7 @@ class NotAText(ValueError):
 def resolve(text: str) -> object:
     """What an unquoted scalar is: bool, None, int, float or text.
 
-    Errors: NotAText for a timestamp, which the engine would rewrite, and for what is not a finite number.
+    Errors: NotAText for a timestamp, which the engine would rewrite, and for a number that it would not keep.
     """
     if text in WORDS:
         found = WORDS[text]
@@ -53,29 +57,31 @@ def resolve(text: str) -> object:
     if _is_time(text):
         raise NotAText(f"{text} unquoted is a point in time, and the engine rewrites it")
     plain = text.replace("_", "")
-    found = _integer(plain) if INTEGER.fullmatch(plain) else None
-    if found is None and FLOAT.fullmatch(plain):
-        return _float(plain) if plain else text
-    return text if found is None or isinstance(found, str) else found
+    if INTEGER.fullmatch(plain):
+        return _integer(plain)
+    return _float(plain) if FLOAT.fullmatch(plain) else text
 
 
-def _integer(plain: str) -> int | None:
-    """An integer in Go's spellings, when it fits 64 bits (unsigned ones only without a sign)."""
+def _integer(plain: str) -> int:
+    """An integer in Go's spellings. Errors: NotAText when it does not fit 64 bits."""
     body = plain.lstrip("+-").lower()
-    if len(body) > 66:
-        return None
     base = {"0x": 16, "0o": 8, "0b": 2}.get(body[:2], 8 if len(body) > 1 and body[0] == "0" else 10)
-    number = int(body, base) * (-1 if plain[0] == "-" else 1)
-    highest = 2**64 - 1 if plain[0] not in "+-" else 2**63 - 1
-    return number if -(2**63) <= number <= highest else None
+    number = int(body, base) if len(body) <= 66 else MOST
+    return _kept(number * (-1 if plain[0] == "-" else 1), plain)
 
 
-def _float(plain: str) -> object:
-    """A float as it survives the engine's JSON: a whole one below 10^21 comes back as an integer."""
+def _float(plain: str) -> int | float:
+    """A float as it survives the engine's JSON: a whole one comes back as an integer."""
     number = float(plain)
     if math.isinf(number):
-        return plain
-    return int(number) if number.is_integer() and abs(number) < 1e21 else number
+        raise NotAText(f"{plain[:40]} is more than a number can be")
+    return _kept(int(number), plain) if number.is_integer() else number
+
+
+def _kept(number: int, plain: str) -> int:
+    if -MOST <= number < MOST:
+        return number
+    raise NotAText(f"{plain[:40]} has more digits than the engine keeps")
 
 
 def _is_time(text: str) -> bool:

@@ -74,10 +74,10 @@ def _removable(error: ErrorDetails, raw: object) -> Location:
     return location
 
 
-def _real(location: Location, raw: object) -> Location:
+def _real(location: Location, raw: Any) -> Location:
     """The location as far as the YAML goes: pydantic adds `[key]` for a bad key, and the member's name in a union."""
     real: list[int | str] = []
-    here: Any = raw
+    here = raw
     for part in location:
         inside = (isinstance(here, dict) and part in here) or (
             isinstance(here, (list, tuple)) and isinstance(part, int)

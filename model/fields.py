@@ -13,6 +13,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from model.findings import one_line
+
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 VERSION = re.compile(r"v\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
@@ -26,7 +28,7 @@ class Shape(BaseModel):
 
 def refuse(code: str, message: str, hint: str) -> PydanticCustomError:
     """An error of one value; `code` is the finding's stable code, `hint` says how to mend it."""
-    return PydanticCustomError(code, "{text}", {"text": message, "hint": hint})  # pyright: ignore[reportArgumentType] # pydantic wants literal strings for its own translations; ours are data
+    return PydanticCustomError(code, "{text}", {"text": one_line(message), "hint": one_line(hint)})  # pyright: ignore[reportArgumentType] # pydantic wants literal strings for its own translations; ours are data
 
 
 def _text(value: Any, what: str, example: str) -> str:

@@ -27,6 +27,13 @@ class Finding:
     """The other owner of a clash, dotted."""
 
 
+def one_line(message: str) -> str:
+    """A message as a terminal can show it: one line, and nothing that turns, hides or breaks what follows."""
+    if message.isprintable():
+        return message
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in message)
+
+
 def text(finding: Finding) -> str:
     """A finding as a person reads it: code and place, what is wrong, how to mend it."""
     against = f"\n    against: {finding.against}" if finding.against else ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from model.environment import Environment
-from model.findings import Finding, Grade
+from model.findings import Finding, Grade, one_line
 from model.tree import Tree
 
 
@@ -62,7 +62,8 @@ class Law:
     def judge(self, env: Environment, tree: Tree | None) -> Iterator["Judged"]:
         """Every breach, as findings."""
         for breach in self.check(env, tree):
-            finding = Finding(self.code, self.grade, breach.path, breach.message, breach.hint, breach.against)
+            message, hint = one_line(breach.message), one_line(breach.hint)
+            finding = Finding(self.code, self.grade, breach.path, message, hint, breach.against)
             yield Judged(finding, tuple(filter(None, (breach.path, breach.against, *breach.missed_in))))
 
 

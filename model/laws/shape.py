@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from model.environment import Environment
-from model.findings import Finding
+from model.findings import Finding, one_line
 
 Location = tuple[int | str, ...]
 
@@ -42,7 +42,8 @@ ROUNDS = 12
 
 def dotted(location: Location) -> str:
     """`cluster.nodes.valinor-1.address`; a part that holds a dot itself is quoted. The root is an empty path."""
-    return ".".join(f'"{part}"' if "." in str(part) else str(part) for part in location)
+    parts = (one_line(str(part)) for part in location)
+    return ".".join(f'"{part}"' if "." in part else part for part in parts)
 
 
 def shape(raw: object) -> tuple[Environment | None, list[Finding], tuple[str, ...]]:
@@ -180,7 +181,7 @@ def _last(location: Location) -> str:
 
 def shown_key(key: object) -> str:
     """A key as it can stand in a message: one line, not endless."""
-    text = ascii(str(key))[1:-1] if not str(key).isprintable() else str(key)
+    text = one_line(str(key))
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 

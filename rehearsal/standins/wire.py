@@ -42,8 +42,13 @@ class Secret:
 def decode(struct: struct_pb2.Struct) -> tuple[dict[str, Any], frozenset[Path]]:
     """Plain properties of ``struct`` and the paths of those that came as secrets."""
     secrets: set[Path] = set()
-    plain = {name: _decode(value, (name,), secrets) for name, value in struct.fields.items()}
+    plain = {name: _decode(value, (name,), secrets) for name, value in _in_order(struct)}
     return plain, frozenset(secrets)
+
+
+def _in_order(struct: struct_pb2.Struct) -> list[tuple[str, struct_pb2.Value]]:
+    """The fields by name: a struct's own order is a hash table's, and differs from run to run."""
+    return sorted(struct.fields.items())
 
 
 def _decode(value: struct_pb2.Value, path: Path, secrets: set[Path]) -> Any:
@@ -72,7 +77,7 @@ def _decode_struct(struct: struct_pb2.Struct, path: Path, secrets: set[Path]) ->
         if "secret" in fields and fields["secret"].bool_value:
             secrets.add(path)
         return _decode(fields["value"], path, secrets) if "value" in fields else UNKNOWN
-    return {name: _decode(value, (*path, name), secrets) for name, value in fields.items()}
+    return {name: _decode(value, (*path, name), secrets) for name, value in _in_order(struct)}
 
 
 def encode(properties: dict[str, Any], secrets: frozenset[Path] = frozenset()) -> struct_pb2.Struct:

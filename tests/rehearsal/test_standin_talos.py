@@ -175,7 +175,8 @@ def test_an_apply_is_foreseen_when_its_input_is_known_and_nothing_ever_replaces_
     _, foreseen, _ = engine.create(APPLY, preview=True, **news)
     _, state, _ = engine.create(APPLY, **news)
     assert foreseen["machineConfigurationHash"] == state["machineConfigurationHash"]
-    _, unknown, _ = engine.create(APPLY, preview=True, **(news | {"machineConfigurationInput": UNKNOWN}))
+    news_in_preview: dict[str, Any] = news | {"machineConfigurationInput": UNKNOWN}
+    _, unknown, _ = engine.create(APPLY, preview=True, **news_in_preview)
     assert unknown["machineConfigurationHash"] is UNKNOWN
     assert not engine.diff(APPLY, news, {**news, "node": "10.0.0.102"}).replaces
 

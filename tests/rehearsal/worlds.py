@@ -111,7 +111,7 @@ class Clusters:
         self.clusters: dict[str, Cluster] = {}
 
     def stand_up(self, name: str, *, server: str, version: str, credential: str) -> None:
-        self.clusters[name] = Cluster(server=server, version=version, credential=credential)
+        self.clusters.setdefault(name, Cluster(server=server, version=version, credential=credential))
 
     def tear_down(self, name: str) -> None:
         del self.clusters[name]

@@ -5,6 +5,7 @@ Owns the words and the tables. Refuses to decide anything: every fact is handed 
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
@@ -128,9 +129,9 @@ def _diagnostic(out: Console, entry: Diagnostic) -> None:
     """One message, whole: the first line names whom it is about, the rest is indented under it."""
     colour = "red" if entry.grade == "error" else "yellow"
     subject = f" {entry.subject}:" if entry.subject else ":"
-    first, *rest = entry.message.splitlines()
+    first, _, rest = entry.message.removeprefix(f"{entry.grade} ").partition("\n")
     out.print(Text.assemble((f"  {entry.grade}", colour), (subject, "bold"), f" {first}"), soft_wrap=True)
-    for line in rest:
+    for line in textwrap.dedent(rest).splitlines():
         out.print(Text(f"    {line}"), soft_wrap=True)
 
 

@@ -7,6 +7,7 @@ over SSH is ``rehearsal.world.ssh``', running the text ``rehearsal.standins.shel
 from __future__ import annotations
 
 import secrets
+from importlib.metadata import version
 from typing import ClassVar
 
 from rehearsal.standins.base import UNKNOWN, Context, Kind, Properties, Refusal, Secret, StandIn
@@ -76,4 +77,4 @@ class CommandPackage(StandIn):
 
 def stand_in() -> CommandPackage:
     """What the engine talks to instead of the Command provider."""
-    return CommandPackage("1.2.1", [Command()])
+    return CommandPackage(version("pulumi-command"), [Command()])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from importlib.metadata import version
 from typing import ClassVar
 
 from rehearsal.standins.base import UNKNOWN, Context, Kind, Properties, Refusal, Secret, StandIn
@@ -42,4 +43,4 @@ class Random(StandIn):
 
 def stand_in() -> Random:
     """What the engine talks to instead of the Random provider."""
-    return Random("4.21.4", [RandomBytes()])
+    return Random(version("pulumi-random"), [RandomBytes()])

@@ -6,6 +6,7 @@ is ``rehearsal.world.talos``'.
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 from rehearsal.standins.base import (
@@ -293,4 +294,4 @@ class Talos(StandIn):
 def stand_in() -> Talos:
     """What the engine talks to instead of the Talos provider."""
     kinds = [Secrets(), ConfigurationApply(), Bootstrap(), Kubeconfig(), Schematic()]
-    return Talos("0.8.1", kinds, [GetMachineConfiguration(), GetClientConfiguration()])
+    return Talos(version("pulumiverse-talos"), kinds, [GetMachineConfiguration(), GetClientConfiguration()])

@@ -16,7 +16,7 @@ class Refusal(Exception):
     dotted when nested) where the real thing names one.
     """
 
-    def __init__(self, message: str, property: str | None = None) -> None:  # noqa: A002 - the engine's word
+    def __init__(self, message: str, property: str | None = None) -> None:  # noqa: A002 - the word of the engine
         super().__init__(message)
         self.message = message
         self.property = property
@@ -29,7 +29,14 @@ class InitFailed(Refusal):
     creating it again.
     """
 
-    def __init__(self, message: str, *, id: str, state: dict[str, Any], reasons: list[str] | None = None) -> None:  # noqa: A002 - ours
+    def __init__(
+        self,
+        message: str,
+        *,
+        id: str,  # noqa: A002 - the word of the engine
+        state: dict[str, Any],
+        reasons: list[str] | None = None,
+    ) -> None:
         super().__init__(message)
         self.id = id
         self.state = state

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 _TALOS_TYPE = {"nvme": "nvme", "ssd": "ssd", "hdd": "hdd", "sd": "sd", "emmc": "sd"}
@@ -41,7 +41,6 @@ class Machine:
     flashed: bool
     address: str
     """The address its owner means it to have."""
-    labels: dict[str, str] = field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """As JSON, for the World's file."""
@@ -94,7 +93,6 @@ def _machine(name: str, node: dict[str, Any], hardware: dict[str, Any]) -> Machi
         reach=node["reach"],
         flashed=node.get("boot", "netboot") == "flashed",
         address=str(node["address"]),
-        labels=dict(node.get("labels") or {}),
     )
 
 

@@ -16,8 +16,6 @@ from rehearsal.world.hardware import Machine, read_machine
 if TYPE_CHECKING:
     from rehearsal.world import World
 
-STAGES = ("off", "firmware", "dhcp", "image", "maintenance", "installing", "booting", "running")
-
 
 class Machines:
     """``section("machines")``: name → ``{hardware, power, stage, reason, address, image, config, …}``.

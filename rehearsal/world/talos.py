@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from rehearsal.world import talos_config, talos_secrets
 from rehearsal.world.errors import Refusal
-from rehearsal.world.factory import read_installer
 from rehearsal.world.go_yaml import dump_all
 from rehearsal.world.talos_config import Document, main_document, of_kind
 from rehearsal.world.talos_node import Node
@@ -248,7 +247,9 @@ class Talos:
                 self._join(cluster, ours)
 
     def _join(self, cluster: dict[str, Any], nodes: list[Node]) -> None:
-        leader = next(node for node in nodes if node.hostname in cluster["members"])
+        leader = next((node for node in nodes if node.hostname in cluster["members"]), None)
+        if leader is None:
+            return  # every member is off: nobody is there to join
         if cluster["name"] is None:
             cluster["name"] = main_document(leader.documents)["cluster"]["clusterName"]
             self.world.kubernetes.stand_up(
@@ -272,12 +273,6 @@ class Talos:
         if host in held or not host.replace(".", "").isdigit():
             return leader.kubernetes_api
         return f"https://{leader.record['address']}:6443"
-
-    def installed_version(self, name: str) -> str | None:
-        """The Talos release that was installed on ``name``."""
-        install = main_document(self.node(name).documents)["machine"].get("install") or {}
-        image = read_installer(str(install.get("image", "")))
-        return image.version if image else None
 
 
 def kubeconfig_text(name: str, server: str, authority: str, certificate: str, key: str) -> str:

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from rehearsal.world.errors import Refusal
 
-DEFAULT_KUBERNETES = "v1.36.0"
-DEFAULT_INSTALLER = "ghcr.io/siderolabs/installer:v1.13.0"
+DEFAULT_KUBERNETES = "v1.36.0"  # version: machinery 1.13's own default
+DEFAULT_INSTALLER = "ghcr.io/siderolabs/installer:v1.13.0"  # version: machinery 1.13's own default
 NEWEST = (1, 13)
 _EXCLUDE_LABEL = "node.kubernetes.io/exclude-from-external-load-balancers"
 

@@ -86,12 +86,8 @@ class Life:
         )
         after = pulumi.ResourceOptions(depends_on=[applied])
         bootstrap = talos.machine.Bootstrap("bootstrap", node="10.0.0.101", client_configuration=client, opts=after)
-        kubeconfig = talos.cluster.Kubeconfig(
-            "kubeconfig",
-            node="10.0.0.101",
-            client_configuration=client,
-            opts=pulumi.ResourceOptions(depends_on=[bootstrap]),
-        )
+        then = pulumi.ResourceOptions(depends_on=[bootstrap])
+        kubeconfig = talos.cluster.Kubeconfig("kubeconfig", node="10.0.0.101", client_configuration=client, opts=then)
         command.remote.Command(
             "log",
             connection=command.remote.ConnectionArgs(

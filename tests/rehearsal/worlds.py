@@ -173,8 +173,8 @@ class Engine:
 
     def __init__(self, standin: StandIn, world: World) -> None:
         self.servicer = Servicer(standin, world)
-        self.call = Call()
-        self.servicer.Configure(provider_pb2.ConfigureRequest(), self.call)  # type: ignore[arg-type]  # only peer and abort are used
+        self.call: Any = Call()  # a servicer asks it for its peer, and to abort
+        self.servicer.Configure(provider_pb2.ConfigureRequest(), self.call)
 
     @staticmethod
     def urn(token: str, name: str) -> str:
@@ -183,7 +183,7 @@ class Engine:
     def check(self, token: str, **news: Any) -> list[tuple[str, str]]:
         """Failures as ``(property, reason)``."""
         request = provider_pb2.CheckRequest(urn=self.urn(token, "it"), news=encode(news))
-        answer = self.servicer.Check(request, self.call)  # type: ignore[arg-type]
+        answer = self.servicer.Check(request, self.call)
         return [(failure.property, failure.reason) for failure in answer.failures]
 
     def create(
@@ -191,7 +191,7 @@ class Engine:
     ) -> tuple[str, dict[str, Any], set[Any]]:
         """``(id, state, paths of secrets)``."""
         request = provider_pb2.CreateRequest(urn=self.urn(token, named), properties=encode(news), preview=preview)
-        answer = self.servicer.Create(request, self.call)  # type: ignore[arg-type]
+        answer = self.servicer.Create(request, self.call)
         state, secrets = decode(answer.properties)
         return answer.id, state, set(secrets)
 
@@ -199,25 +199,25 @@ class Engine:
         request = provider_pb2.DiffRequest(
             id="x", urn=self.urn(token, "it"), old_inputs=encode(olds), olds=encode(olds), news=encode(news)
         )
-        return self.servicer.Diff(request, self.call)  # type: ignore[arg-type]
+        return self.servicer.Diff(request, self.call)
 
     def update(self, token: str, olds: dict[str, Any], news: dict[str, Any], preview: bool = False) -> dict[str, Any]:
         request = provider_pb2.UpdateRequest(
             id="x", urn=self.urn(token, "it"), olds=encode(olds), news=encode(news), preview=preview
         )
-        return decode(self.servicer.Update(request, self.call).properties)[0]  # type: ignore[arg-type]
+        return decode(self.servicer.Update(request, self.call).properties)[0]
 
     def delete(self, token: str, state: dict[str, Any]) -> empty_pb2.Empty:
         request = provider_pb2.DeleteRequest(id="x", urn=self.urn(token, "it"), properties=encode(state))
-        return self.servicer.Delete(request, self.call)  # type: ignore[arg-type]
+        return self.servicer.Delete(request, self.call)
 
     def read(self, token: str, known: str, **state: Any) -> provider_pb2.ReadResponse:
         request = provider_pb2.ReadRequest(id=known, urn=self.urn(token, "it"), properties=encode(state))
-        return self.servicer.Read(request, self.call)  # type: ignore[arg-type]
+        return self.servicer.Read(request, self.call)
 
     def invoke(self, token: str, **args: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         """``(result, failures)``."""
-        answer = self.servicer.Invoke(provider_pb2.InvokeRequest(tok=token, args=encode(args)), self.call)  # type: ignore[arg-type]
+        answer = self.servicer.Invoke(provider_pb2.InvokeRequest(tok=token, args=encode(args)), self.call)
         failures = [(failure.property, failure.reason) for failure in answer.failures]
         return decode(getattr(answer, "return"))[0], failures
 

@@ -1,0 +1,261 @@
+"""Argo CD: applications made from folders.
+
+Owns what its ApplicationSet controller makes of a git directory generator, and what its application controller says of
+each application. It refuses to own the repository, which is the World's folder, and to render charts or kustomizations:
+a folder that reads as one is believed to apply.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rehearsal.world import kube_charts, kube_helm, kube_pods
+from rehearsal.world.errors import Refusal
+from rehearsal.world.kube_cluster import Body, Cluster
+
+_ARGO = "argocd"
+_HERE = ("https://kubernetes.default.svc", "in-cluster")
+_EXPRESSION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")
+
+
+class _Trouble(Exception):
+    """Why a set generates nothing: condition reason and message."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+def keep_applications(cluster: Cluster) -> None:
+    """Controller: applications as the sets want them, then what each application finds."""
+    if kube_helm.stands(cluster, "argo-cd") is None:
+        return
+    for found in cluster.objects("ApplicationSet"):
+        try:
+            wanted = list(_generated(cluster, found))
+        except _Trouble as trouble:
+            condition = {
+                "type": "ErrorOccurred",
+                "status": "True",
+                "reason": trouble.reason,
+                "message": trouble.message,
+            }
+            cluster.set_status(found, {"conditions": [condition]})
+            continue
+        condition = {"type": "ErrorOccurred", "status": "False", "reason": "ApplicationSetUpToDate", "message": ""}
+        cluster.set_status(found, {"conditions": [condition]})
+        _keep(cluster, found, wanted)
+    for found in cluster.objects("Application"):
+        cluster.set_status(found, _state_of(cluster, found))
+
+
+def trouble_of(found: Body) -> str | None:
+    """Why a set generates nothing, ``None`` when it does."""
+    for condition in found.get("status", {}).get("conditions", []):
+        if condition["type"] == "ErrorOccurred" and condition["status"] == "True":
+            return f"{condition['reason']}: {condition['message']}"
+    return None
+
+
+def _keep(cluster: Cluster, owner: Body, wanted: list[Body]) -> None:
+    uid = owner["metadata"]["uid"]
+    names = {body["metadata"]["name"] for body in wanted}
+    for body in wanted:
+        reference = {"apiVersion": owner["apiVersion"], "kind": "ApplicationSet", "name": owner["metadata"]["name"]}
+        body["metadata"]["ownerReferences"] = [reference | {"uid": uid, "controller": True}]
+        cluster.place(body, _ARGO)
+    for found in cluster.objects("Application", owner["metadata"]["namespace"]):
+        owners = [each["uid"] for each in found["metadata"].get("ownerReferences") or ()]
+        if uid in owners and found["metadata"]["name"] not in names:
+            cluster.delete("Application", found["metadata"]["namespace"], found["metadata"]["name"])
+
+
+def _generated(cluster: Cluster, found: Body) -> Iterator[Body]:
+    spec, namespace = found["spec"], found["metadata"]["namespace"]
+    seen: set[str] = set()
+    for generator in spec["generators"]:
+        if "git" not in generator or "directories" not in generator["git"]:
+            raise _Trouble("ErrorOccurred", f"the rack's Argo CD knows no generator {', '.join(generator)}")
+        for folder in _directories(cluster, generator["git"]):
+            parameters = _parameters(folder, generator["git"].get("values") or {})
+            body: Body = _filled(spec["template"], parameters, go=bool(spec.get("goTemplate")), options=_options(spec))
+            body = {"apiVersion": found["apiVersion"], "kind": "Application", **body}
+            name = body["metadata"]["name"]
+            if name in seen:
+                raise _Trouble(
+                    "ApplicationGenerationFromParamsError",
+                    f"ApplicationSet {found['metadata']['name']} contains applications with duplicate name: {name}",
+                )
+            seen.add(name)
+            body["metadata"]["namespace"] = namespace
+            _permitted(cluster, body)
+            yield body
+
+
+def _options(spec: Body) -> frozenset[str]:
+    return frozenset(spec.get("goTemplateOptions") or ())
+
+
+def _fetched(cluster: Cluster, url: str, revision: str) -> Path:
+    gitops = cluster.world.environment.get("gitops") or {}
+    error = "error getting directories from repo: error retrieving Git files: rpc error: code = Internal desc = "
+    if url != gitops.get("repository") or cluster.world.repository is None:
+        raise _Trouble(
+            "ApplicationGenerationFromParamsError", f"{error}failed to list refs: repository not found: {url}"
+        )
+    if revision not in ("HEAD", "", str(gitops.get("revision", "main"))):
+        text = f"{error}unable to resolve '{revision}' to a commit SHA"
+        raise _Trouble("ApplicationGenerationFromParamsError", text)
+    folder: Path = cluster.world.repository
+    return folder
+
+
+def _directories(cluster: Cluster, generator: Body) -> list[str]:
+    root = _fetched(cluster, generator["repoURL"], generator.get("revision", ""))
+    every = sorted(each.relative_to(root).as_posix() for each in (root / "gitops").rglob("*") if each.is_dir())
+    rules = generator["directories"]
+    chosen = []
+    for folder in every:
+        hidden = any(part.startswith(".") for part in folder.split("/"))
+        hits = [rule for rule in rules if _fits(folder, rule["path"])]
+        if hits and not hidden and not any(rule.get("exclude") for rule in hits):
+            chosen.append(folder)
+    return chosen
+
+
+def _fits(folder: str, pattern: str) -> bool:
+    """Go's path.Match: a star stops at a slash."""
+    parts, wanted = folder.split("/"), pattern.split("/")
+    return len(parts) == len(wanted) and all(map(fnmatch.fnmatchcase, parts, wanted))
+
+
+def _parameters(folder: str, values: dict[str, str]) -> dict[str, Any]:
+    segments = folder.split("/")
+    normal = re.sub(r"[^a-z0-9.-]", "-", segments[-1].lower())
+    path = {"path": folder, "basename": segments[-1], "basenameNormalized": normal, "segments": segments}
+    return {"path": path, "values": values}
+
+
+def _filled(template: Any, parameters: dict[str, Any], *, go: bool, options: frozenset[str]) -> Any:
+    if isinstance(template, dict):
+        return {key: _filled(inner, parameters, go=go, options=options) for key, inner in template.items()}
+    if isinstance(template, list):
+        return [_filled(inner, parameters, go=go, options=options) for inner in template]
+    if isinstance(template, str):
+        return _EXPRESSION.sub(lambda hit: _looked_up(hit[1], parameters, go=go, options=options), template)
+    return template
+
+
+def _looked_up(expression: str, parameters: dict[str, Any], *, go: bool, options: frozenset[str]) -> str:
+    indexed = re.fullmatch(r"index \.path\.segments (\d+)", expression) if go else None
+    if indexed:
+        return str(parameters["path"]["segments"][int(indexed[1])])
+    if go:
+        if not re.fullmatch(r"(\.[A-Za-z]\w*)+", expression):
+            raise _Trouble("RenderTemplateParamsError", f"the rack's Argo CD cannot evaluate {{{{ {expression} }}}}")
+        found: Any = parameters
+        for step in expression[1:].split("."):
+            found = found.get(step) if isinstance(found, dict) else None
+        if found is None and "missingkey=error" in options:
+            text = f'failed to execute go template: map has no entry for key "{expression.rpartition(".")[2]}"'
+            raise _Trouble("RenderTemplateParamsError", text)
+        return "<no value>" if found is None else str(found)
+    flat = {"path": parameters["path"]["path"], "path.basename": parameters["path"]["basename"]}
+    flat |= {f"path[{number}]": part for number, part in enumerate(parameters["path"]["segments"])}
+    flat |= {f"values.{name}": text for name, text in parameters["values"].items()}
+    return flat.get(expression, f"{{{{{expression}}}}}")
+
+
+def _permitted(cluster: Cluster, body: Body) -> None:
+    spec, namespace = body["spec"], body["metadata"]["namespace"]
+    project = cluster.get("AppProject", namespace, spec["project"])
+    reason = "ApplicationValidationError"
+    if project is None:
+        if spec["project"] == "default":
+            return
+        raise _Trouble(reason, f"application references project {spec['project']} which does not exist")
+    url = (spec.get("source") or {}).get("repoURL", "")
+    if not any(fnmatch.fnmatchcase(url, pattern) for pattern in project["spec"].get("sourceRepos") or ()):
+        raise _Trouble(reason, f"application repo {url} is not permitted in project '{spec['project']}'")
+    server = spec["destination"].get("server") or spec["destination"].get("name", "")
+    wanted = spec["destination"].get("namespace", "")
+    if server not in _HERE:
+        raise _Trouble(
+            reason, f"application destination spec is invalid: there are no clusters with this name or server: {server}"
+        )
+    for allowed in project["spec"].get("destinations") or ():
+        here = fnmatch.fnmatchcase(server, allowed.get("server") or allowed.get("name") or "")
+        if here and fnmatch.fnmatchcase(wanted, allowed.get("namespace", "*")):
+            return
+    text = f"application destination server '{server}' and namespace '{wanted}' do not match any of the allowed destinations in project '{spec['project']}'"
+    raise _Trouble(reason, text)
+
+
+def _state_of(cluster: Cluster, found: Body) -> Body:
+    """Sync and health of an application, after what its folder brings stands."""
+    source = found["spec"].get("source") or {}
+    try:
+        folder = _fetched(cluster, source.get("repoURL", ""), source.get("targetRevision", "")) / source.get("path", "")
+        documents = list(_read(folder))
+        kinds = _brought(documents)
+    except (_Trouble, Refusal) as trouble:
+        condition = {"type": "ComparisonError", "message": trouble.message}
+        return {"sync": {"status": "Unknown"}, "health": {"status": "Unknown"}, "conditions": [condition]}
+    destination = found["spec"]["destination"].get("namespace")
+    cluster.register(kinds, _ARGO)
+    if "CreateNamespace=true" in ((found["spec"].get("syncPolicy") or {}).get("syncOptions") or ()) and destination:
+        _make_namespace(cluster, destination)
+    stuck = [reason for body in documents if (reason := _stuck(cluster, body, destination))]
+    health = {"status": "Degraded", "message": "; ".join(stuck)} if stuck else {"status": "Healthy"}
+    return {"sync": {"status": "Synced"}, "health": health, "conditions": []}
+
+
+def _make_namespace(cluster: Cluster, name: str) -> None:
+    if cluster.get("Namespace", None, name) is None:
+        cluster.place({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, _ARGO)
+
+
+def _stuck(cluster: Cluster, body: Body, namespace: str | None) -> str | None:
+    metadata = {"namespace": namespace, **(body.get("metadata") or {})}
+    return kube_pods.not_running(cluster, {**body, "metadata": metadata})
+
+
+def _read(folder: Path) -> Iterator[Body]:
+    """The folder's kustomization and the objects it names; ``_Trouble`` when there is none."""
+    file = folder / "kustomization.yaml"
+    if not file.is_file():
+        raise _Trouble(
+            "ComparisonError", f"Failed to load target state: {folder.name}: app path does not exist or is empty"
+        )
+    kustomization = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    yield {"kind": "Kustomization", "metadata": {}, "helmCharts": kustomization.get("helmCharts") or []}
+    for resource in kustomization.get("resources") or ():
+        path = folder / resource
+        if path.is_file():
+            for body in yaml.safe_load_all(path.read_text(encoding="utf-8")):
+                if body:
+                    namespace = {"namespace": kustomization["namespace"]} if kustomization.get("namespace") else {}
+                    yield {**body, "metadata": {**body["metadata"], **namespace}}
+        elif not path.is_dir() and "://" not in str(resource):
+            raise _Trouble("ComparisonError", f"Failed to load target state: {folder.name}: {resource}: no such file")
+
+
+def _brought(documents: list[Body]) -> tuple[str, ...]:
+    """Custom kinds of the charts that a kustomization names. ``Refusal`` for a chart that cannot be had."""
+    kinds: list[str] = []
+    for document in documents:
+        for chart in document.get("helmCharts", ()):
+            repository, name = str(chart.get("repo", "")), str(chart["name"])
+            if repository.startswith("oci://"):
+                found = kube_charts.fetch(f"{repository.rstrip('/')}/{name}", None, chart.get("version"))
+            else:
+                found = kube_charts.fetch(name, repository, chart.get("version"))
+            kinds += found.kinds
+    return tuple(kinds)

@@ -1,0 +1,252 @@
+"""One Kubernetes cluster: its API and what is stored behind it.
+
+Owns the objects by kind, namespace and name, who wrote them, and the verbs of the API with what it refuses. It refuses
+to own what controllers make of the objects (``kube_pods``, ``kube_gateway``, ``kube_argocd``, ``kube_flux``); it only
+lets them work after every change.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import uuid
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from rehearsal.world import kube_fields, kube_judge, kube_kinds
+from rehearsal.world.errors import Refusal
+from rehearsal.world.kube_kinds import Kind
+
+if TYPE_CHECKING:
+    from rehearsal.world import World
+
+Body = dict[str, Any]
+PROGRAM = "pulumi-kubernetes"
+"""The field manager as which the program acts."""
+DEFAULT_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields")
+
+
+class Cluster:
+    """A cluster that stands. ``record`` is its JSON: server, version, credential, objects, releases."""
+
+    def __init__(self, world: World, name: str, record: Body, controllers: list[Callable[[Cluster], None]]) -> None:
+        self.world = world
+        self.name = name
+        self.record = record
+        self._controllers = controllers
+        self._at_work = False
+
+    @property
+    def version(self) -> str:
+        """Release of Kubernetes, with or without a leading ``v``."""
+        return str(self.record["version"])
+
+    @property
+    def is_k3s(self) -> bool:
+        """Whether it is k3s: a CNI of its own, no Pod Security enforced."""
+        return "k3s" in self.version
+
+    @property
+    def releases(self) -> dict[str, Body]:
+        """Helm's releases by ``namespace/name``; see ``kube_helm``."""
+        found: dict[str, Body] = self.record["releases"]
+        return found
+
+    @property
+    def _stored(self) -> dict[str, Body]:
+        found: dict[str, Body] = self.record["objects"]
+        return found
+
+    def answers_at(self, url: str) -> bool:
+        """Whether this cluster's API is what answers at ``url``: its server, or any control plane node."""
+        asked, server = urlsplit(url), urlsplit(str(self.record["server"]))
+        port = asked.port or (443 if asked.scheme == "https" else 80)
+        if asked.scheme != "https" or port != (server.port or 443):
+            return False
+        return asked.hostname == server.hostname or asked.hostname in self._control_planes()
+
+    def _control_planes(self) -> Iterator[str]:
+        for found in self.objects("Node"):
+            if "node-role.kubernetes.io/control-plane" in (found["metadata"].get("labels") or {}):
+                for each in found.get("status", {}).get("addresses", ()):
+                    yield str(each["address"])
+
+    # Looking
+
+    def get(self, kind: str, namespace: str | None, name: str) -> Body | None:
+        """The object, ``None`` when there is none. ``namespace`` is ``None`` or ``""`` for cluster-wide kinds."""
+        found = self._stored.get(_key(kind, namespace, name))
+        return found["object"] if found else None
+
+    def objects(self, kind: str, namespace: str | None = None) -> list[Body]:
+        """All objects of ``kind``, in ``namespace`` when given, by namespace and name."""
+        keys = sorted(key for key in self._stored if key.startswith(f"{kind}/"))
+        found = [self._stored[key]["object"] for key in keys]
+        return [each for each in found if namespace is None or each["metadata"].get("namespace") == namespace]
+
+    def written_by(self, manager: str) -> Iterator[Body]:
+        """Objects that ``manager`` created."""
+        for key in sorted(self._stored):
+            if self._stored[key]["created_by"] == manager:
+                yield self._stored[key]["object"]
+
+    def kind(self, api_version: str, name: str) -> Kind:
+        """The kind as this API serves it; ``Refusal`` when it does not."""
+        found = kube_kinds.BUILTIN.get(name)
+        crd = self._definition(name)
+        if found is None and crd is not None:
+            found = kube_kinds.defined_by(crd)
+        version = api_version.rpartition("/")[2]
+        if found is None or found.group != kube_kinds.group_of(api_version) or version not in found.versions:
+            raise Refusal(f'no matches for kind "{name}" in version "{api_version}"')
+        return found
+
+    def _definition(self, kind: str) -> Body | None:
+        definitions = self.objects("CustomResourceDefinition")
+        return next((each for each in definitions if each["spec"]["names"]["kind"] == kind), None)
+
+    # Changing
+
+    def create(self, body: Body, manager: str, *, upsert: bool = False, dry_run: bool = False) -> Body:
+        """Store a new object and give it back as it is stored. With ``upsert`` one that is there is taken over."""
+        kind, body = self._admitted(body)
+        metadata = body["metadata"]
+        if self.get(kind.name, metadata.get("namespace"), metadata["name"]) is not None and not upsert:
+            raise Refusal(f'{kind.resource} "{metadata["name"]}" already exists')
+        return self._write(kind, body, manager, dry_run=dry_run)
+
+    def apply(self, body: Body, manager: str, *, dry_run: bool = False) -> Body:
+        """Server-side apply: what ``manager`` said before and says no more goes, what others wrote stays."""
+        kind, body = self._admitted(body)
+        return self._write(kind, body, manager, dry_run=dry_run)
+
+    def delete(self, kind: str, namespace: str | None, name: str) -> None:
+        """Remove an object and what hangs on it; gone already is no error."""
+        if kind == "Namespace" and name in DEFAULT_NAMESPACES:
+            raise Refusal(f'namespaces "{name}" is forbidden: this namespace may not be deleted')
+        gone = self._stored.pop(_key(kind, namespace, name), None)
+        if gone is None:
+            return
+        if kind == "Namespace":
+            self._drop(lambda each: each["metadata"].get("namespace") == name)
+            for release in [key for key in self.releases if key.startswith(f"{name}/")]:
+                del self.releases[release]
+        if kind == "CustomResourceDefinition":
+            defined = gone["object"]["spec"]["names"]["kind"]
+            self._drop(lambda each: each["kind"] == defined)
+        uid = gone["object"]["metadata"]["uid"]
+        self._drop(lambda each: any(o["uid"] == uid for o in each["metadata"].get("ownerReferences") or ()))
+        self.work()
+
+    def _drop(self, chosen: Callable[[Body], bool]) -> None:
+        for key in [key for key, each in self._stored.items() if chosen(each["object"])]:
+            self._stored.pop(key, None)
+
+    def place(self, body: Body, manager: str) -> Body:
+        """Store what a controller of the cluster itself makes; its namespace is made when it is missing."""
+        namespace = body["metadata"].get("namespace")
+        if namespace and self.get("Namespace", None, namespace) is None:
+            self.place({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, manager)
+        return self._write(self.kind(body["apiVersion"], body["kind"]), copy.deepcopy(body), manager)
+
+    def register(self, kinds: tuple[str, ...], manager: str, annotations: dict[str, str] | None = None) -> None:
+        """Register custom kinds that are not registered yet."""
+        for name in kinds:
+            crd = kube_fields.definition(name)
+            if self.get("CustomResourceDefinition", None, crd["metadata"]["name"]) is None:
+                crd["metadata"]["annotations"] = dict(annotations or {})
+                self._write(kube_kinds.BUILTIN["CustomResourceDefinition"], crd, manager)
+
+    def set_status(self, body: Body, status: Body) -> None:
+        """Write what a controller found out about an object."""
+        body["status"] = status
+
+    def work(self) -> None:
+        """Let every controller look at what stands now."""
+        if self._at_work:
+            return
+        self._at_work = True
+        try:
+            for controller in self._controllers:
+                controller(self)
+        finally:
+            self._at_work = False
+
+    def _admitted(self, body: Body) -> tuple[Kind, Body]:
+        kind = self.kind(body["apiVersion"], body["kind"])
+        body = {name: copy.deepcopy(value) for name, value in body.items() if name != "status"}
+        metadata = body.setdefault("metadata", {})
+        if kind.namespaced:
+            namespace = metadata.setdefault("namespace", "default")
+            if self.get("Namespace", None, namespace) is None:
+                raise Refusal(f'namespaces "{namespace}" not found')
+        else:
+            metadata.pop("namespace", None)
+        kube_judge.judge(body, kind, self.version.removeprefix("v"), self._definition(kind.name))
+        return kind, body
+
+    def _write(self, kind: Kind, body: Body, manager: str, *, dry_run: bool = False) -> Body:
+        metadata = body["metadata"]
+        key = _key(kind.name, metadata.get("namespace"), metadata["name"])
+        before = self._stored.get(key)
+        managers = {**(before["managers"] if before else {}), manager: body}
+        managers[manager] = managers.pop(manager)  # who wrote last wins
+        after = self._merged(kind, before["object"] if before else None, managers)
+        if before:
+            changed = kube_judge.changed_immutables(before["object"], after)
+            if changed:
+                listed = ", ".join(f"{path}: Invalid value: field is immutable" for path in changed)
+                raise Refusal(f'{kind.name} "{metadata["name"]}" is invalid: {listed}')
+        if dry_run:
+            return after
+        if before is None or _without_server(before["object"]) != _without_server(after):
+            self.record["counter"] += 1
+            after["metadata"]["resourceVersion"] = str(self.record["counter"])
+        created_by = before["created_by"] if before else manager
+        self._stored[key] = {"object": after, "managers": managers, "created_by": created_by}
+        self.work()
+        return after
+
+    def _merged(self, kind: Kind, before: Body | None, managers: dict[str, Body]) -> Body:
+        merged: Body = {}
+        for body in managers.values():
+            _merge(merged, copy.deepcopy(body))
+        metadata = merged["metadata"]
+        old = before["metadata"] if before else {}
+        metadata["uid"] = old.get("uid") or str(uuid.uuid4())
+        metadata["creationTimestamp"] = old.get("creationTimestamp") or self.world.now()
+        metadata["resourceVersion"] = old.get("resourceVersion", "")
+        if before and "status" in before:
+            merged["status"] = before["status"]
+        if kind.name == "Namespace":
+            metadata.setdefault("labels", {})["kubernetes.io/metadata.name"] = metadata["name"]
+            merged["status"] = {"phase": "Active"}
+        if kind.name == "Secret":
+            merged.setdefault("type", "Opaque")
+            for name, value in merged.pop("stringData", {}).items():
+                merged.setdefault("data", {})[name] = base64.b64encode(value.encode()).decode()
+        return merged
+
+
+def _key(kind: str, namespace: str | None, name: str) -> str:
+    return f"{kind}/{namespace or ''}/{name}"
+
+
+def _merge(into: Body, body: Body) -> None:
+    for name, value in body.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge(into[name], value)
+        elif value is not None:
+            into[name] = value
+
+
+def _without_server(body: Body) -> Body:
+    metadata = {name: value for name, value in body["metadata"].items() if name not in _SERVERS_OWN}
+    return {**{name: value for name, value in body.items() if name != "status"}, "metadata": metadata}
+
+
+def desired(body: Body) -> Body:
+    """``body`` without what only the server writes: what somebody must have asked for."""
+    return _without_server(body)

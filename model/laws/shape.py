@@ -36,6 +36,7 @@ KINDS = {
     "model_type": "a mapping (key: value)",
     "tuple_type": "a list",
 }
+_GONE = object()
 ROUNDS = 12
 """No shape is nested deeper; each round prunes at least one level of what is broken."""
 
@@ -80,14 +81,20 @@ def _real(location: Location, raw: Any) -> Location:
     real: list[int | str] = []
     here = raw
     for part in location:
-        inside = (isinstance(here, dict) and part in here) or (
-            isinstance(here, (list, tuple)) and isinstance(part, int)
-        )
-        if not inside:
-            return (*real, part) if isinstance(here, dict) and part == location[-1] and part != "[key]" else tuple(real)
+        inside = _inside(here, part)
+        if inside is _GONE:
+            named = isinstance(here, dict) and part == location[-1] and part != "[key]"
+            return (*real, part) if named else tuple(real)
         real.append(part)
-        here = here[part]
+        here = inside
     return tuple(real)
+
+
+def _inside(holder: Any, part: int | str) -> Any:
+    """What stands at one key or index, or `_GONE`."""
+    if isinstance(holder, dict):
+        return holder.get(part, _GONE)
+    return holder[part] if isinstance(holder, (list, tuple)) and isinstance(part, int) else _GONE
 
 
 def _without(raw: dict[Any, Any], gone: set[Location], before: set[Location]) -> dict[Any, Any]:
@@ -108,9 +115,6 @@ def _without(raw: dict[Any, Any], gone: set[Location], before: set[Location]) ->
         if isinstance(holder, list):
             holder[:] = [item for item in holder if item is not _GONE]
     return result
-
-
-_GONE = object()
 
 
 def _own(copied: dict[Location, Any], location: Location) -> Any:

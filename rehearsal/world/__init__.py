@@ -8,8 +8,6 @@ the program's own rooms what would be right: it reads the raw environment and ju
 from __future__ import annotations
 
 import datetime
-import importlib
-import importlib.util
 import json
 import os
 import threading
@@ -20,9 +18,11 @@ from typing import Any
 
 from rehearsal import faults as fault_data
 from rehearsal.durations import duration
+from rehearsal.world.cloudflare import Cloudflare
 from rehearsal.world.errors import Refusal
 from rehearsal.world.factory import Factory
 from rehearsal.world.hosts import Hosts
+from rehearsal.world.kubernetes import Kubernetes
 from rehearsal.world.machines import Machines
 from rehearsal.world.talos import Talos
 
@@ -54,8 +54,8 @@ class World:
         self.authorized_keys = authorized_keys
         self.lock = threading.RLock()
         self.data: dict[str, Any] = _load(file) or {"version": VERSION, "clock": 0.0, "journal": [], "sections": {}}
-        self.kubernetes: Any = _room("kubernetes", "Kubernetes", self)
-        self.cloudflare: Any = _room("cloudflare", "Cloudflare", self)
+        self.kubernetes = Kubernetes(self)
+        self.cloudflare = Cloudflare(self)
         self.factory = Factory(self)
         self.machines = Machines(self)
         self.talos = Talos(self)
@@ -122,12 +122,6 @@ class World:
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
                 stream.write(json.dumps(self.data, separators=(",", ":")))
             draft.replace(self.file)
-
-
-def _room(module: str, name: str, world: World) -> Any:
-    if importlib.util.find_spec(f"rehearsal.world.{module}") is None:
-        return None
-    return getattr(importlib.import_module(f"rehearsal.world.{module}"), name)(world)
 
 
 def _load(file: Path | None) -> dict[str, Any] | None:

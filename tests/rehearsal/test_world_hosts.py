@@ -52,7 +52,6 @@ def test_no_host_key_is_not_checked_and_its_comment_never():
 def test_the_rack_s_own_key_is_admitted_beside_the_owner_s():
     mine = ssh_key("rack")
     world = World(lab(), authorized_keys=(mine.public,))
-    world.kubernetes = a_world().kubernetes
     assert world.hosts.log_in(_connection(privateKey=mine.private))["name"] == "vala-1"
 
 
@@ -68,8 +67,8 @@ def test_the_first_server_has_started_its_cluster_when_its_cloud_init_is_done():
     assert _run(world, "set -eu\ncloud-init status --wait\nsystemctl is-active k3s") == Outcome(
         "status: done\nactive\n", "", 0
     )
-    assert world.kubernetes.clusters["boot"].facts["server"] == "https://10.0.0.58:6443"
-    assert world.kubernetes.clusters["boot"].facts["version"] == "v1.33.6+k3s1"
+    assert world.kubernetes.clusters["boot"].record["server"] == "https://10.0.0.58:6443"
+    assert world.kubernetes.clusters["boot"].record["version"] == "v1.33.6+k3s1"
 
 
 def test_the_token_and_the_kubeconfig_are_root_s_and_remembered_as_secrets():

@@ -5,7 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from rehearsal.world.factory import canonical, identify
-from tests.rehearsal.worlds import MENU, PLAIN, Cluster, a_world, lab, script, with_boot_services
+from rehearsal.world.kube_cluster import Cluster
+from tests.rehearsal.worlds import MENU, PLAIN, a_world, lab, place, script, with_boot_services
 
 BOARD = "overlay: {name: turingrk1, image: siderolabs/sbc-rockchip}"
 
@@ -19,23 +20,24 @@ def test_with_boot_services_a_machine_arrives_at_its_reserved_address():
 
 
 def _boot(cluster: Cluster, **files: str) -> None:
-    cluster.put("ConfigMap", "netboot", "boot", data={"boot.ipxe": MENU, **files})
+    place(cluster, "ConfigMap", "netboot", "boot", data={"boot.ipxe": MENU, **files})
 
 
 def _conf(cluster: Cluster, old: str, new: str) -> None:
-    text = cluster.held["ConfigMap", "netboot", "dnsmasq"]["data"]["dnsmasq.conf"]
+    held = cluster.get("ConfigMap", "netboot", "dnsmasq")
+    text = held["data"]["dnsmasq.conf"] if held else ""
     assert old in text
-    cluster.put("ConfigMap", "netboot", "dnsmasq", data={"dnsmasq.conf": text.replace(old, new)})
+    place(cluster, "ConfigMap", "netboot", "dnsmasq", data={"dnsmasq.conf": text.replace(old, new)})
 
 
 BREAKS: dict[str, tuple[Callable[[Cluster], object], str, str]] = {
-    "no dnsmasq": (lambda c: c.held.pop(("Application", "argocd", "dnsmasq")), "firmware", "dnsmasq does not run"),
+    "no dnsmasq": (lambda c: c.delete("Application", "argocd", "dnsmasq"), "firmware", "dnsmasq does not run"),
     "no files served": (
-        lambda c: c.held.pop(("Application", "argocd", "pi-netboot")),
+        lambda c: c.delete("Application", "argocd", "pi-netboot"),
         "firmware",
         "pi-netboot does not run",
     ),
-    "no configuration": (lambda c: c.held.pop(("ConfigMap", "netboot", "dnsmasq")), "firmware", "lacks dnsmasq.conf"),
+    "no configuration": (lambda c: c.delete("ConfigMap", "netboot", "dnsmasq"), "firmware", "lacks dnsmasq.conf"),
     "another address": (lambda c: _conf(c, "10.0.0.59", "10.0.0.5"), "firmware", "does not name the boot server"),
     "bios only": (lambda c: _conf(c, "tag:efi64,", "tag:nobody,"), "dhcp", "no boot file to client architecture 7/9"),
     "bios loader for uefi": (lambda c: _conf(c, "snponly.efi", "undionly.kpxe"), "dhcp", "does not start on uefi"),

@@ -199,17 +199,19 @@ def test_after_bootstrap_the_api_stands_at_the_endpoint_and_every_node_joins(at:
     at.apply("worker-1")
     at.apply("cp-2")
     cluster = at.world.kubernetes.clusters["main"]
-    assert cluster.facts["server"] == "https://10.0.0.100:6443"
-    assert cluster.facts["version"] == "v1.34.2"
+    assert cluster.record["server"] == "https://10.0.0.100:6443"
+    assert cluster.record["version"] == "v1.34.2"
     assert {node["metadata"]["name"] for node in cluster.objects("Node")} == {"cp-1", "cp-2", "worker-1"}
-    assert cluster.get("Node", None, "cp-1")["taints"]
-    assert not cluster.get("Node", None, "worker-1")["taints"]
+    taints = {node["metadata"]["name"]: node["spec"].get("taints") for node in cluster.objects("Node")}
+    tainted = "node-role.kubernetes.io/control-plane"
+    assert any(taint["key"] == tainted for taint in taints["cp-1"])
+    assert not any(taint["key"] == tainted for taint in taints["worker-1"] or ())
 
 
 def test_an_endpoint_no_control_plane_holds_is_not_where_the_api_stands(at: Lab):
     at.apply("cp-1", at.config("cp-1", [patch("cp-1", ADDRESSES["cp-1"], vip=None)]))
     at.world.talos.bootstrap("10.0.0.101", None, at.client)
-    assert at.world.kubernetes.clusters["main"].facts["server"] == "https://10.0.0.101:6443"
+    assert at.world.kubernetes.clusters["main"].record["server"] == "https://10.0.0.101:6443"
 
 
 def test_the_vip_answers_no_talos_call_before_bootstrap(at: Lab):

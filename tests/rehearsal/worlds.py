@@ -21,6 +21,7 @@ from rehearsal.standins.base import StandIn
 from rehearsal.standins.servicer import Servicer
 from rehearsal.standins.wire import decode, encode
 from rehearsal.world import World
+from rehearsal.world.kube_cluster import Cluster
 
 KEY = ssh_key("owner", seed=b"0" * 32)
 HOST_KEY = ssh_key("vala-1", seed=b"1" * 32).public
@@ -87,64 +88,34 @@ def script(identity: str = PLAIN, arch: str = "amd64", arguments: str = "talos.p
     return f"#!ipxe\nkernel {base}/kernel-{arch} {arguments}\ninitrd {base}/initramfs-{arch}.xz\nboot\n"
 
 
-class Cluster:
-    """A Kubernetes cluster that only holds objects."""
-
-    def __init__(self, **facts: Any) -> None:
-        self.facts = facts
-        self.held: dict[tuple[str, str | None, str], dict[str, Any]] = {}
-
-    def put(self, kind: str, namespace: str | None, name: str, **body: Any) -> None:
-        self.held[kind, namespace, name] = {"metadata": {"name": name, "namespace": namespace}, **body}
-
-    def get(self, kind: str, namespace: str | None, name: str) -> dict[str, Any] | None:
-        return self.held.get((kind, namespace, name))
-
-    def objects(self, kind: str, namespace: str | None = None) -> list[dict[str, Any]]:
-        return [held for (of, where, _), held in self.held.items() if of == kind and namespace in (None, where)]
-
-
-class Clusters:
-    """What Talos and k3s ask of the World's Kubernetes room, recorded."""
-
-    def __init__(self) -> None:
-        self.clusters: dict[str, Cluster] = {}
-
-    def stand_up(self, name: str, *, server: str, version: str, credential: str) -> None:
-        self.clusters.setdefault(name, Cluster(server=server, version=version, credential=credential))
-
-    def tear_down(self, name: str) -> None:
-        del self.clusters[name]
-
-    def add_node(self, cluster: str, name: str, *, address: str, labels: dict[str, str], taints: list[Any]) -> None:
-        ready = [{"type": "Ready", "status": "True"}]
-        self.clusters[cluster].put("Node", None, name, address=address, taints=taints, status={"conditions": ready})
-
-    def remove_node(self, cluster: str, name: str) -> None:
-        del self.clusters[cluster].held["Node", None, name]
-
-
 def lab() -> dict[str, Any]:
     """The lab's raw environment, the caller's own copy."""
     return copy.deepcopy(_LAB)
 
 
 def a_world(environment: dict[str, Any] | None = None, file: Path | None = None, faults: Faults | None = None) -> World:
-    """A World of ``environment`` with a Kubernetes room that only records."""
-    world = World(environment or lab(), file=file, faults=faults)
-    world.kubernetes = Clusters()
-    return world
+    """A World of ``environment``."""
+    return World(environment or lab(), file=file, faults=faults)
 
 
 def with_boot_services(world: World) -> Cluster:
     """Ainur stands and serves boots: gives its cluster, for a test to take something away."""
-    world.kubernetes.stand_up("boot", server="https://10.0.0.58:6443", version="v1.33.6+k3s1", credential="x")
-    cluster: Cluster = world.kubernetes.clusters["boot"]
+    world.hosts.log_in({"host": "10.0.0.50", "user": "op", "privateKey": KEY.private})
+    cluster = world.kubernetes.clusters["boot"]
+    cluster.register(("Application",), "argocd")
     for application in ("dnsmasq", "pi-netboot"):
-        cluster.put("Application", "argocd", application)
-    cluster.put("ConfigMap", "netboot", "dnsmasq", data={"dnsmasq.conf": DNSMASQ})
-    cluster.put("ConfigMap", "netboot", "boot", data={"boot.ipxe": MENU, "unknown.ipxe": script()})
+        place(cluster, "Application", "argocd", application, spec={})
+    place(cluster, "ConfigMap", "netboot", "dnsmasq", data={"dnsmasq.conf": DNSMASQ})
+    place(cluster, "ConfigMap", "netboot", "boot", data={"boot.ipxe": MENU, "unknown.ipxe": script()})
     return cluster
+
+
+def place(cluster: Cluster, kind: str, namespace: str, name: str, **body: Any) -> None:
+    """Put an object into a cluster past its API."""
+    version = "argoproj.io/v1alpha1" if kind == "Application" else "v1"
+    cluster.place(
+        {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": namespace}, **body}, "t"
+    )
 
 
 class Aborted(Exception):

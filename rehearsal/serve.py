@@ -9,8 +9,6 @@ when the process that started it is gone. It refuses to own what is answered.
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import json
 import os
 import signal
@@ -25,18 +23,17 @@ import yaml
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from rehearsal.faults import Faults, load_faults
+from rehearsal.standins import cloudflare, command, kubernetes, random, talos
 from rehearsal.standins.base import StandIn
 from rehearsal.standins.servicer import Servicer
 from rehearsal.world import World
 
-_PACKAGES = ("talos", "command", "random", "kubernetes", "cloudflare")
 _MESSAGE_LIMIT = 400 * 1024 * 1024  # what the engine itself allows
 
 
 def standins() -> list[StandIn]:
     """Every package this rack can stand in for."""
-    names = [name for name in _PACKAGES if importlib.util.find_spec(f"rehearsal.standins.{name}")]
-    return [importlib.import_module(f"rehearsal.standins.{name}").stand_in() for name in names]
+    return [package.stand_in() for package in (talos, kubernetes, cloudflare, command, random)]
 
 
 def start(world: World, packages: list[StandIn], parent: int) -> tuple[list[grpc.Server], dict[str, int]]:

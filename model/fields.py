@@ -74,7 +74,8 @@ def parse_hostname(value: Any) -> str:
     bare = text.removeprefix("*.")
     if len(bare) > 253 or "." not in bare or not all(LABEL.fullmatch(label) for label in bare.split(".")):
         near = ".".join(re.sub(r"[^a-z0-9-]+", "-", part).strip("-") for part in text.lower().strip(".").split("."))
-        raise refuse("name-dns", f"'{text[:80]}' is not a full DNS name", f"did you mean '{near[:80]}'?")
+        hint = f"did you mean '{near[:80]}'?" if "." in near else f"write it whole, such as {near[:60]}.example.com"
+        raise refuse("name-dns", f"'{text[:80]}' is not a full DNS name", hint)
     return text
 
 
@@ -132,7 +133,7 @@ def parse_mac(value: Any) -> str:
         raise refuse("mac-syntax", f"'{value[:80]}' is not a MAC address", 'write it in quotes, as "02:00:00:00:02:01"')
     if int(text[:2], 16) & 1:
         near = f"{int(text[:2], 16) & 0xFE:02x}{text[2:]}"
-        raise refuse("mac-multicast", f"{text} is a multicast address, no network card has it", f"did you mean {near}?")
+        raise refuse("mac-multicast", f"{text} is a multicast address: no network card has it", f"did you mean {near}?")
     return text
 
 

@@ -41,7 +41,7 @@ def servers_are_odd(env: Environment) -> Iterator[Breach]:
     elif count % 2 == 0 or count > 7:
         near = min(count - 1, 7)
         why = f"survive no more failures than {count - 1}" if count <= 7 else "slow etcd down"
-        yield Breach("bootstrap.nodes", f"{count} servers {why}", f"nearest: {near} servers, the others role: agent")
+        yield Breach("bootstrap.nodes", f"{count} servers {why}", f"nearest: {near}, the others role: agent")
 
 
 @law("bootstrap-server-card")

@@ -151,7 +151,10 @@ class Free:
         else:
             first, last = int(inside.network_address) + 1, int(inside.broadcast_address) - 1
             blocked = self._leased + self._pools
-        start = min(max(int(address), first), last)
+        start = int(address)
+        if not first <= start <= last and not isinstance(inside, AddressRange):
+            start = int(inside.network_address) + (start & int(inside.hostmask))  # the same host, in the right subnet
+        start = min(max(start, first), last)
         for distance in range(1024):
             for candidate in (start + distance, start - distance):
                 if not first <= candidate <= last or candidate in self._taken:

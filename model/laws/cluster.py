@@ -49,7 +49,11 @@ def control_planes_few(env: Environment) -> Iterator[Breach]:
     """Control planes are seven at most: etcd asks all of them about every write."""
     count = len(control_planes(env))
     if count > 7:
-        yield Breach("cluster.nodes", f"{count} control planes: every write waits for most of them", "nearest: 7")
+        yield Breach(
+            "cluster.nodes",
+            f"{count} control planes: every write waits for most of them",
+            "nearest: 7, the others role: worker",
+        )
 
 
 @law("cluster-quorum-two", "warning")
@@ -95,7 +99,7 @@ def reservation_is_kept_by_who_leases(env: Environment) -> Iterator[Breach]:
     who = "our dnsmasq" if ours else "the router"
     for name, node in talos_nodes(env):
         if node.reach == wrong:
-            message = f"{name} waits for a {wrong.replace('-', ' ')}, and {who} leases on VLAN {env.cluster.vlan}"
+            message = f"{name} has reach: {wrong}, and {who} makes the leases on VLAN {env.cluster.vlan}"
             path = f"cluster.nodes.{name}.reach"
             yield Breach(path, message, f"did you mean {right}?", f"network.vlans.{env.cluster.vlan}.dhcp")
 
@@ -196,7 +200,7 @@ def by_id_is_stable(env: Environment) -> Iterator[Breach]:
                 yield Breach(
                     path,
                     f"'{identity.by_id[:60]}' is no name that stays with a disk",
-                    "ls -l /dev/disk/by-id/ on the node",
+                    "take one from `ls -l /dev/disk/by-id/` on the node",
                 )
 
 
@@ -229,7 +233,7 @@ def labels_are_free(env: Environment) -> Iterator[Breach]:
                 yield Breach(
                     f"cluster.nodes.{name}.labels",
                     message,
-                    f"did you mean {'node.kubernetes.io/' + key.rpartition('/')[2]}?",
+                    f"did you mean {env.domain}/{key.rpartition('/')[2]}?",
                 )
 
 
@@ -241,8 +245,6 @@ def encryption_has_a_seal(env: Environment) -> Iterator[Breach]:
     used = {node.hardware for _, node in talos_nodes(env)} & set(env.hardware)
     open_ones = sorted(name for name in used if not env.hardware[name].talos.secure_boot)
     if open_ones:
-        message = (
-            f"disks are encrypted, and {listed(open_ones)} boot without secure boot: the TPM gives the key to anyone"
-        )
+        message = f"disks are encrypted without secure boot on {listed(open_ones)}: the TPM gives the key to anyone"
         hint = "set talos.secure_boot: true on each class, or disk_encryption: false"
         yield Breach("cluster.disk_encryption", message, hint, f"hardware.{open_ones[0]}.talos.secure_boot")

@@ -36,11 +36,7 @@ def repository_is_a_url(env: Environment) -> Iterator[Breach]:
         return
     url, path = gitops.repository, "gitops.repository"
     if not (URL.fullmatch(url) or SCP.fullmatch(url)):
-        hint = (
-            f"did you mean https://{url.split('://')[-1][:80]}?"
-            if "/" in url
-            else "https://git.example.com/owner/repository.git"
-        )
+        hint = "write it as https://git.example.com/owner/repository.git"
         yield Breach(path, f"'{url[:80]}' is no address that {gitops.engine} can fetch", hint)
     elif url.startswith("oci://") and gitops.engine != "flux":
         yield Breach(

@@ -82,7 +82,7 @@ def cpu_fits_arch(env: Environment) -> Iterator[Breach]:
     for name, hardware in env.hardware.items():
         if hardware.cpu and (hardware.cpu == "arm") != (hardware.arch == "arm64"):
             near = "arm" if hardware.arch == "arm64" else "intel or amd"
-            message = f"{name} is {hardware.arch} with a processor of {hardware.cpu}"
+            message = f"{name} is {hardware.arch}, and its processor {hardware.cpu}'s"
             yield Breach(f"hardware.{name}.cpu", message, f"did you mean {near}?", f"hardware.{name}.arch")
 
 
@@ -114,8 +114,10 @@ def overlay_fits_board(env: Environment) -> Iterator[Breach]:
         overlay = hardware.talos.overlay
         fact = OVERLAYS.get(overlay.name) if overlay else None
         if overlay and fact and (hardware.firmware != fact.firmware or hardware.arch != "arm64"):
-            board = f"{hardware.arch} with {hardware.firmware}"
-            message = f"the overlay {overlay.name} is for arm64 boards with {fact.firmware}, and {name} is {board}"
+            board = f"{hardware.arch} and starts by {hardware.firmware}"
+            message = (
+                f"the overlay {overlay.name} is for arm64 boards that start by {fact.firmware}, and {name} is {board}"
+            )
             yield Breach(
                 f"hardware.{name}.talos.overlay", message, "leave the overlay out", f"hardware.{name}.firmware"
             )
@@ -186,7 +188,7 @@ def microcode_fits(env: Environment) -> Iterator[Breach]:
         for index, extension in enumerate(hardware.talos.extensions):
             maker = MICROCODE.get(extension)
             if maker and hardware.cpu and maker != hardware.cpu:
-                message = f"{extension} is for processors of {maker}, and {name} has one of {hardware.cpu}"
+                message = f"{extension} is for {maker} processors, and {name} has an {hardware.cpu} one"
                 path = f"hardware.{name}.talos.extensions.{index}"
                 yield Breach(path, message, f"did you mean siderolabs/{hardware.cpu}-ucode?", f"hardware.{name}.cpu")
 

@@ -112,4 +112,5 @@ def disk_identity_once(env: Environment) -> Iterator[Breach]:
     )
     for _, first, later in repeated(identities):
         kind = later.rpartition(".")[2]
-        yield Breach(later, f"two disks are said to have one {kind}", "read it with `talosctl get disks`", first)
+        message = f"{later.split('.')[2]} and {first.split('.')[2]} give the same {kind} for a disk"
+        yield Breach(later, message, "read it with `talosctl get disks`", first)

@@ -195,4 +195,4 @@ def mtu_alike(env: Environment) -> Iterator[Breach]:
     if len(sizes) > 1:
         small = [name for name in sorted(used) if env.hardware[name].mtu == sizes[0]]
         message = f"the nodes' MTUs differ ({listed(map(str, sizes))}): what one sends, another drops"
-        yield Breach("cluster.nodes", message, f"set mtu: {sizes[0]} everywhere, as {listed(small)} has it", "hardware")
+        yield Breach("cluster.nodes", message, f"set mtu: {sizes[0]} everywhere, as on {listed(small)}", "hardware")

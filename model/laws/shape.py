@@ -9,9 +9,11 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from model.environment import Environment
+from model.fields import Parsed
 from model.findings import Finding, one_line
 
 Location = tuple[int | str, ...]
@@ -147,15 +149,17 @@ def _finding(error: ErrorDetails, raw: object) -> Finding:
     if kind in KINDS:
         wanted = f"{_last(location)} is {KINDS[kind]}, not {shown(error['input'])}"
         return Finding("shape-type", "error", dotted(location), wanted, _type_hint(kind, error["input"]))
-    message = f"{_last(location)}: {shown(error['input'])} will not do: {error['msg'][0].lower()}{error['msg'][1:]}"
-    return Finding("shape-value", "error", dotted(location), message, _bound_hint(context))
+    bound = _bound(context)
+    said = bound or f"something else ({error['msg'][:1].lower()}{error['msg'][1:]})"
+    message = f"{_last(location)} is {said}, not {shown(error['input'])}"
+    return Finding("shape-value", "error", dotted(location), message, f"write {bound or 'what docs/findings.md says'}")
 
 
 def _missing(location: Location) -> Finding:
     where = dotted(location[:-1]) or "the environment"
     message = f"{where} has no {location[-1]}, and it is required"
-    _, help_text = field_at(location)
-    return Finding("shape-missing", "error", dotted(location), message, f"add {location[-1]}: {help_text}".rstrip(": "))
+    _, meaning = field_at(location)
+    return Finding("shape-missing", "error", dotted(location), message, f"add {location[-1]}: {meaning}".rstrip(": "))
 
 
 def _unknown_key(location: Location) -> Finding:
@@ -218,17 +222,12 @@ def _type_hint(kind: str, given: object) -> str:
     return f"write {KINDS[kind]}"
 
 
-def _bound_hint(context: Mapping[str, Any]) -> str:
-    for bound, words in (
-        ("ge", "at least"),
-        ("gt", "more than"),
-        ("le", "at most"),
-        ("lt", "less than"),
-        ("max_length", "at most"),
-    ):
-        if bound in context:
-            return f"{words} {context[bound]}"
-    return "see docs/stack.schema.json"
+def _bound(context: Mapping[str, Any]) -> str:
+    """The bound that a value broke, in words."""
+    bounds = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+    found = [f"{words} {context[bound]}" for bound, words in bounds.items() if bound in context]
+    found += [f"at most {context['max_length']} characters"] if "max_length" in context else []
+    return found[0] if found else ""
 
 
 def keys_of(model: type[BaseModel] | None) -> list[str]:
@@ -250,8 +249,15 @@ def field_at(location: Location) -> tuple[type[BaseModel] | None, str]:
         info = next((i for name, i in model.model_fields.items() if (i.alias or name) == part), None)
         if info is None:
             return None, ""
-        annotation, text = info.annotation, " ".join((info.description or "").split())
-    return _model(annotation), text.split(". ")[0].rstrip(".")
+        annotation, text = info.annotation, _meaning(info)
+    return _model(annotation), text
+
+
+def _meaning(info: FieldInfo) -> str:
+    """A field's first sentence, and what it looks like."""
+    first = " ".join((info.description or "").split()).split(". ")[0].rstrip(".")
+    example = next((one.example for one in info.metadata if isinstance(one, Parsed)), None)
+    return f"{first} (such as {example})" if example else first
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:

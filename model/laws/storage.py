@@ -94,7 +94,7 @@ def disk_exists_on_every_node(env: Environment) -> Iterator[Breach]:
         lacking = [node for node in users if system.disk not in _disks(env, nodes[node].hardware)]
         known = sorted({disk for node in users or nodes for disk in _disks(env, nodes[node].hardware)})
         if lacking:
-            message = f"{name} uses disk '{system.disk}', which {listed(lacking)} does not have"
+            message = f"{name} uses disk '{system.disk}', which is missing on {listed(lacking)}"
             yield Breach(
                 path, message, nearest(system.disk, known), f"hardware.{nodes[lacking[0]].hardware}.disks", NODES
             )
@@ -241,7 +241,7 @@ def storage_finds_its_tools(env: Environment) -> Iterator[Breach]:
             have = env.hardware[hardware].talos.extensions
             lacking = [one for one in NEEDS.get(system.kind, ()) if one not in have]
             if lacking:
-                message = f"{name} needs {listed(lacking)}, and the image of {hardware} does not carry it"
+                message = f"{name} needs {listed(lacking)} in the image of {hardware}"
                 path = f"hardware.{hardware}.talos.extensions"
                 yield Breach(path, message, f"add {listed(lacking)}", f"storage.systems.{name}")
 

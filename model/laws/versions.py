@@ -28,7 +28,7 @@ def versions_named(env: Environment) -> Iterator[Breach]:
     for kind, why in needed:
         if getattr(env.versions, kind) is None:
             yield Breach(
-                f"versions.{kind}", f"{why} runs {kind}, and no release is named", f"add versions.{kind}, quoted", why
+                f"versions.{kind}", f"there is a {why}, and no release of {kind}", f"add versions.{kind}, quoted", why
             )
 
 

@@ -39,7 +39,7 @@ _FLUX_OPERATOR = ("FluxInstance", "FluxReport", "ResourceSet", "ResourceSetInput
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart. ``repository`` is an ``https`` index or an ``oci`` folder, without the chart's name.
+    """One chart. ``repositories`` are ``https`` indexes or ``oci`` folders, without the chart's name.
 
     ``kinds`` come with the chart, ``operator_kinds`` are registered by its operator once that runs; ``network`` makes
     nodes Ready; ``privileged`` needs a namespace that allows it; ``crashes`` says why its pods would not stay up with
@@ -47,7 +47,7 @@ class Chart:
     """
 
     name: str
-    repository: str
+    repositories: tuple[str, ...]
     version: str
     kinds: tuple[str, ...] = ()
     operator_kinds: tuple[str, ...] = ()
@@ -142,7 +142,8 @@ CHARTS = {
     for chart in (
         Chart(
             name="cilium",
-            repository="https://helm.cilium.io",
+            # Cilium's release notes: the registry carries its charts beside the index
+            repositories=("https://helm.cilium.io", "oci://quay.io/cilium/charts"),
             version=r"v?1\.1[5-9]\.\d+",
             operator_kinds=_CILIUM,
             network=True,
@@ -152,28 +153,28 @@ CHARTS = {
         ),
         Chart(
             name="argo-cd",
-            repository="https://argoproj.github.io/argo-helm",
+            repositories=("https://argoproj.github.io/argo-helm",),
             version=r"\d+\.\d+\.\d+",
             kinds=("Application", "ApplicationSet", "AppProject"),
             ordinary=_argo_cd_ordinary,
         ),
         Chart(
             name="gateway-helm",
-            repository="oci://docker.io/envoyproxy",
+            repositories=("oci://docker.io/envoyproxy",),
             version=r"v\d+\.\d+\.\d+(-rc\.\d+)?",
             kinds=(*_GATEWAY_API, *_ENVOY_GATEWAY),
             ordinary=lambda _values: iter(("envoy-gateway",)),
         ),
         Chart(
             name="flux-operator",
-            repository="oci://ghcr.io/controlplaneio-fluxcd/charts",
+            repositories=("oci://ghcr.io/controlplaneio-fluxcd/charts",),
             version=r"\d+\.\d+\.\d+",
             kinds=_FLUX_OPERATOR,
             ordinary=lambda _values: iter(("flux-operator",)),
         ),
         Chart(
             name="flux-instance",
-            repository="oci://ghcr.io/controlplaneio-fluxcd/charts",
+            repositories=("oci://ghcr.io/controlplaneio-fluxcd/charts",),
             version=r"\d+\.\d+\.\d+",
         ),
     )
@@ -188,7 +189,7 @@ def fetch(chart: str, repository: str | None, version: str | None) -> Chart:
         )
     where, _, name = chart.rpartition("/") if chart.startswith("oci://") else (repository or "", "", chart)
     found = CHARTS.get(name)
-    if not where or found is None or found.repository.rstrip("/") != where.rstrip("/"):
+    if not where or found is None or where.rstrip("/") not in found.repositories:
         raise Refusal(f'failed to download "{chart}": chart "{name}" not found in {where or "any"} repository')
     if not version:
         raise Refusal(f'failed to download "{chart}": no version is given, and the rack does not know the newest')

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from model.fields import Address, Flag, Mac, Name, Positive, Range, Shape, Subnet, Text
+from model.fields import Address, Asn, Flag, Mac, Name, Range, Shape, Subnet, Text
 
 
 class DiskIdentity(Shape):
@@ -51,14 +51,14 @@ class BgpPeer(Shape):
 
     address: Address
     """The neighbour."""
-    asn: Positive
+    asn: Asn
     """Its AS number."""
 
 
 class Bgp(Shape):
     """Announce LoadBalancer addresses by BGP instead of L2."""
 
-    asn: Positive
+    asn: Asn
     """The cluster's own AS number."""
     peers: tuple[BgpPeer, ...] = Field(min_length=1)
     """Neighbours."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from model.fields import Address, Flag, Mac, Name, Positive, Range, Shape, Subnet, Text
+from model.fields import Address, Asn, Flag, Mac, Name, Positive, Range, Shape, Subnet, Text
 
 
 class Router(Shape):
@@ -18,7 +18,7 @@ class Router(Shape):
     """Its address on the boot VLAN."""
     model: Text | None = None
     """What it is, for the checklist."""
-    asn: Positive | None = None
+    asn: Asn | None = None
     """Its BGP AS number, where the cluster peers with it."""
 
 
@@ -97,6 +97,17 @@ class Ups(Shape):
     """The device that watches it and tells the others to shut down."""
 
 
+class Supply(Shape):
+    """A power supply that several machines share, such as a board's."""
+
+    model: Text
+    """What it is."""
+    watts: Positive
+    """What it delivers."""
+    feeds: tuple[Name, ...] = Field(min_length=1)
+    """The switches, nodes and devices that it feeds."""
+
+
 class Device(Shape):
     """A machine on the network that is neither a cluster node nor a switch: a NAS, a watcher, a KVM."""
 
@@ -123,6 +134,8 @@ class Rack(Shape):
     """Its switches by name."""
     ups: dict[Name, Ups] = Field(default_factory=dict)
     """Its batteries by name."""
+    supplies: dict[Name, Supply] = Field(default_factory=dict)
+    """Its shared power supplies by name."""
     devices: dict[Name, Device] = Field(default_factory=dict)
     """Its other devices by name."""
 

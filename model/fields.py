@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from model.findings import one_line
@@ -147,6 +147,22 @@ def parse_version(value: Any) -> str:
     return text
 
 
+def check_line(text: str) -> str:
+    """Text that stays what it is in a file, a command or a terminal: one line, nothing invisible."""
+    if not text.isprintable():
+        raise refuse(
+            "shape-text", "it holds a line break or an invisible letter", "write it on one line, in plain letters"
+        )
+    return text
+
+
+def check_lines(text: str) -> str:
+    """Text of several lines, nothing else invisible in it."""
+    for line in text.split("\n"):
+        check_line(line.replace("\t", " "))
+    return text
+
+
 @dataclass(frozen=True)
 class Parsed:
     """Annotation: `parse` turns the written text into the value; `pattern` and `example` go to the JSON Schema."""
@@ -176,4 +192,6 @@ Version = Annotated[str, Parsed(parse_version, f"^{VERSION.pattern}$", "v1.2.3")
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Flag = Annotated[bool, Field(strict=True)]
-Text = Annotated[str, Field(strict=True, min_length=1, max_length=500)]
+Asn = Annotated[int, Field(strict=True, ge=1, le=2**32 - 1)]
+Text = Annotated[str, Field(strict=True, min_length=1, max_length=500), AfterValidator(check_line)]
+Lines = Annotated[str, Field(strict=True, max_length=10_000), AfterValidator(check_lines)]

@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from model.fields import Count, Flag, Name, Positive, Shape, Text
+from model.fields import Count, Flag, Lines, Name, Positive, Shape, Text
 
 Arch = Literal["amd64", "arm64"]
 Firmware = Literal["bios", "uefi", "raspberry-pi", "u-boot"]
@@ -32,7 +32,7 @@ class Overlay(Shape):
     """The overlay's name, such as `rpi_generic` or `turingrk1`."""
     image: Text
     """The image that carries it, such as `siderolabs/sbc-rockchip`."""
-    options: dict[str, str | int | bool] = Field(default_factory=dict)
+    options: dict[str, Lines | int | bool] = Field(default_factory=dict)
     """Options of the overlay, such as `configTxt` for a Pi."""
 
 

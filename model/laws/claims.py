@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
 from model.arda import ClusterNode
-from model.ea import Device, Switch, Ups
+from model.ea import Device, Supply, Switch, Ups
 from model.environment import Environment
 from model.fields import AddressRange
 
@@ -58,6 +58,13 @@ def batteries(env: Environment) -> Iterator[tuple[str, str, Ups]]:
     for rack_name, rack in env.network.racks.items():
         for name, ups in rack.ups.items():
             yield f"network.racks.{rack_name}.ups.{name}", name, ups
+
+
+def supplies(env: Environment) -> Iterator[tuple[str, str, Supply]]:
+    """(path, name, supply) of every rack."""
+    for rack_name, rack in env.network.racks.items():
+        for name, supply in rack.supplies.items():
+            yield f"network.racks.{rack_name}.supplies.{name}", name, supply
 
 
 def devices(env: Environment) -> Iterator[tuple[str, str, Device]]:

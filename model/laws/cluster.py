@@ -189,6 +189,18 @@ def _alike(hardware: HardwareClass) -> dict[str, list[str]]:
     }
 
 
+@law("cluster-disk-identity-form")
+def identities_are_plain(env: Environment) -> Iterator[Breach]:
+    """A disk's serial, wwid or by-id name is one plain word, as Talos reports it: it is put into an expression."""
+    for name, node in talos_nodes(env):
+        for disk, identity in node.disks.items():
+            for kind in ("serial", "wwid", "by_id"):
+                value = getattr(identity, kind)
+                if value and not re.fullmatch(r"[A-Za-z0-9._:/+=-]+", value):
+                    path = f"cluster.nodes.{name}.disks.{disk}.{kind}"
+                    yield Breach(path, f"'{value[:40]}' is no {kind} of a disk", "copy it from `talosctl get disks`")
+
+
 @law("cluster-disk-path")
 def by_id_is_stable(env: Environment) -> Iterator[Breach]:
     """A by-id name is one that stays with the disk: `sda` and `nvme0n1` change places at a boot."""

@@ -76,6 +76,36 @@ def nics_once(env: Environment) -> Iterator[Breach]:
                 yield Breach(f"hardware.{name}.nics.{index}", f"{name} has {nic} twice", "leave one out")
 
 
+@law("hardware-nic-form")
+def nics_are_links(env: Environment) -> Iterator[Breach]:
+    """A link's name is one that Linux gives: at most 15 letters, digits, `.`, `_` and `-`."""
+    for name, hardware in env.hardware.items():
+        for index, nic in enumerate(hardware.nics):
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,14}", nic):
+                path = f"hardware.{name}.nics.{index}"
+                yield Breach(path, f"'{nic[:40]}' is no link's name", "take it from `talosctl get links`, such as eno1")
+
+
+@law("hardware-watchdog")
+def watchdog_is_a_device(env: Environment) -> Iterator[Breach]:
+    """A watchdog is a device file, /dev/watchdog0."""
+    for name, hardware in env.hardware.items():
+        if hardware.watchdog and not re.fullmatch(r"/dev/watchdog\d{0,2}", hardware.watchdog):
+            message = f"'{hardware.watchdog[:40]}' is no watchdog device"
+            yield Breach(f"hardware.{name}.watchdog", message, "did you mean /dev/watchdog0?")
+
+
+@law("hardware-kernel-args")
+def kernel_args_are_single(env: Environment) -> Iterator[Breach]:
+    """A kernel argument is one word: several in one item would be one to the image factory."""
+    for name, hardware in env.hardware.items():
+        for index, argument in enumerate(hardware.talos.kernel_args):
+            if len(argument.split()) != 1 or argument != argument.strip():
+                path = f"hardware.{name}.talos.kernel_args.{index}"
+                hint = f"write [{', '.join(argument.split())[:120]}]"
+                yield Breach(path, f"'{argument[:60]}' is not one kernel argument", hint)
+
+
 @law("hardware-cpu-arch")
 def cpu_fits_arch(env: Environment) -> Iterator[Breach]:
     """The maker of the processor makes processors of that architecture."""

@@ -6,6 +6,7 @@ Owns single addresses, VLANs and who answers. Refuses ranges against ranges (`ra
 from collections.abc import Iterator
 
 from model.environment import Environment
+from model.fields import LABEL
 from model.laws.claims import Free, batteries, claims, devices, edges, repeated, subnet_of, switches, take
 from model.laws.registry import Breach, law
 from model.laws.words import nearest
@@ -108,7 +109,9 @@ def address_not_virtual(env: Environment) -> Iterator[Breach]:
     """No machine, resolver or BGP peer has an address that pods or services have: the cluster would keep it inside."""
     if env.cluster is None:
         return
-    real = [(claim.path, claim.address, claim.who) for claim in claims(env)]
+    pool = env.cluster.load_balancer_pool
+    pooled = [claim for claim in claims(env) if claim.served and pool and claim.address in pool]  # the pool's own law
+    real = [(claim.path, claim.address, claim.who) for claim in claims(env) if claim not in pooled]
     real += [(f"network.resolvers.{i}", address, "a resolver") for i, address in enumerate(env.network.resolvers)]
     peers = env.cluster.cni.bgp.peers if env.cluster.cni.bgp else ()
     real += [(f"cluster.cni.bgp.peers.{i}.address", peer.address, "a BGP peer") for i, peer in enumerate(peers)]
@@ -143,6 +146,15 @@ def has_time(env: Environment) -> Iterator[Breach]:
     """There are time servers: a Pi has no clock, and a certificate from the future is refused."""
     if not env.network.time_servers:
         yield Breach("network.time_servers", "no time server is named", "add one, such as time.cloudflare.com")
+
+
+@law("network-time-form")
+def time_servers_are_hosts(env: Environment) -> Iterator[Breach]:
+    """A time server is a host name or an IPv4 address."""
+    for index, server in enumerate(env.network.time_servers):
+        if not all(LABEL.fullmatch(part) for part in server.lower().split(".")):
+            message = f"'{server[:60]}' is no host name and no address"
+            yield Breach(f"network.time_servers.{index}", message, "write it as time.cloudflare.com")
 
 
 @law("network-resolver-on-cluster", "warning")

@@ -1,4 +1,4 @@
-"""Laws of power: what a switch feeds over PoE, and what hangs on a UPS.
+"""Laws of power: what a switch feeds over PoE, and what hangs on a UPS or a shared power supply.
 
 Owns watts. Refuses which cable goes where (`ports`).
 """
@@ -6,8 +6,9 @@ Owns watts. Refuses which cable goes where (`ports`).
 from collections import defaultdict
 from collections.abc import Iterator
 
+from model.ea import Supply, Ups
 from model.environment import Environment
-from model.laws.claims import batteries, devices, machines, switches
+from model.laws.claims import batteries, devices, machines, supplies, switches
 from model.laws.ports import plugged
 from model.laws.registry import Breach, law
 from model.laws.words import nearest
@@ -96,35 +97,40 @@ def draws(env: Environment) -> dict[str, int]:
     return found | {name: switch.watts + loads.get(path, 0) for path, name, switch in switches(env)}
 
 
-@law("network-ups-unknown")
-def ups_feeds_what_exists(env: Environment) -> Iterator[Breach]:
-    """A UPS feeds switches, machines and devices that exist."""
+def _sources(env: Environment) -> list[tuple[str, str, Ups | Supply]]:
+    """(path, name, source) of everything with a limit that machines hang on."""
+    return [*batteries(env), *supplies(env)]
+
+
+@law("network-power-unknown")
+def source_feeds_what_exists(env: Environment) -> Iterator[Breach]:
+    """A UPS or shared power supply feeds switches, machines and devices that exist."""
     known = draws(env)
-    for path, name, ups in batteries(env):
-        for index, fed in enumerate(ups.feeds):
+    for path, name, source in _sources(env):
+        for index, fed in enumerate(source.feeds):
             if fed not in known:
                 message = f"{name} feeds '{fed}', which is no machine, switch or device"
                 yield Breach(f"{path}.feeds.{index}", message, nearest(fed, known), "network.racks", NODES)
 
 
-@law("network-ups-twice")
-def ups_feeds_once(env: Environment) -> Iterator[Breach]:
-    """A UPS names each thing that hangs on it once: twice would be counted twice."""
-    for path, name, ups in batteries(env):
-        for index, fed in enumerate(ups.feeds):
-            if fed in ups.feeds[:index]:
+@law("network-power-twice")
+def source_feeds_once(env: Environment) -> Iterator[Breach]:
+    """A UPS or shared power supply names each thing that hangs on it once: twice would be counted twice."""
+    for path, name, source in _sources(env):
+        for index, fed in enumerate(source.feeds):
+            if fed in source.feeds[:index]:
                 yield Breach(f"{path}.feeds.{index}", f"{name} feeds {fed} twice", "leave one out")
 
 
-@law("network-ups-budget", unless=("network-ups-twice",))
-def ups_holds(env: Environment) -> Iterator[Breach]:
-    """What hangs on a UPS draws no more than it carries."""
+@law("network-power-budget", unless=("network-power-twice",))
+def source_holds(env: Environment) -> Iterator[Breach]:
+    """What hangs on a UPS or a shared power supply draws no more than it carries, all at their worst at once."""
     known = draws(env)
-    for path, name, ups in batteries(env):
-        load = sum(known.get(fed, 0) for fed in ups.feeds)
-        if load > ups.watts:
-            message = f"{name} would carry {load} W, and it can carry {ups.watts} W"
-            yield Breach(f"{path}.watts", message, f"take {load - ups.watts} W off it", f"{path}.feeds")
+    for path, name, source in _sources(env):
+        load = sum(known.get(fed, 0) for fed in source.feeds)
+        if load > source.watts:
+            message = f"{name} would carry {load} W, and it can carry {source.watts} W"
+            yield Breach(f"{path}.watts", message, f"take {load - source.watts} W off it", f"{path}.feeds")
 
 
 @law("network-ups-watcher")

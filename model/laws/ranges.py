@@ -136,6 +136,19 @@ def _beside(pool: AddressRange, run: AddressRange) -> str:
     return "move it out of the DHCP range"
 
 
+@law("address-pool-virtual", unless=("address-pool-outside", "network-subnet-overlap"))
+def pool_not_virtual(env: Environment) -> Iterator[Breach]:
+    """The LoadBalancer pool shares no address with pods and services."""
+    cluster = env.cluster
+    if cluster is None or cluster.load_balancer_pool is None:
+        return
+    pool = cluster.load_balancer_pool
+    for kind, net in (("pods", cluster.pods), ("services", cluster.services)):
+        if pool.first <= net.broadcast_address and net.network_address <= pool.last:
+            message = f"the pool {pool} overlaps the range of {kind}, {net}"
+            yield Breach("cluster.load_balancer_pool", message, f"choose a range outside {net}", f"cluster.{kind}")
+
+
 @law("network-pods-small", unless=("network-subnet-overlap",))
 def pods_hold_the_nodes(env: Environment) -> Iterator[Breach]:
     """The pod range has a /24 for every node."""

@@ -15,6 +15,7 @@ SHAPES = {
     "shape-type": "A value is of the kind its key wants: text, a whole number, true or false, a mapping, a list.",
     "shape-choice": "A value is one of the words its key knows.",
     "shape-value": "A number is within its bounds, a text within its length.",
+    "shape-text": "A text is one line of letters that can be seen.",
     "shape-empty": "What needs at least one entry has one.",
     "name-rfc1123": "A name is one label of RFC 1123: lower-case letters, digits and hyphens, at most 63 characters.",
     "name-dns": "A host name is a full DNS name in lower case, without the trailing dot.",

@@ -1,8 +1,8 @@
 """The shapes of what the program registers, as the installed SDKs state them.
 
-Owns the generating of ``<package>.json`` beside this file: inputs, required inputs, outputs and secret outputs of the
-few resources and functions that this program uses, in the form that ``rehearsal.standins.schema`` reads. It refuses to
-own shapes of its own: every name comes out of an SDK class, so a raised version shows as a difference here.
+Owns the generating of ``<package>.json`` beside this file: inputs at every depth, required inputs, outputs and secret
+outputs of the few resources and functions that this program uses, in the form that ``rehearsal.standins.schema`` reads.
+It refuses to own shapes of its own: every name comes out of an SDK class, so a raised version shows as a difference.
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ import importlib
 import inspect
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Union, get_args, get_origin
 
-from pulumi._types import input_type_py_to_pulumi_names, output_type_types, resource_types
+from pulumi._types import (
+    input_type_py_to_pulumi_names,
+    input_type_types,
+    is_input_type,
+    output_type_types,
+    resource_types,
+)
 
 FOLDER = Path(__file__).parent
 
-Entry = dict[str, list[str]]
+Entry = dict[str, Any]
 
 RESOURCES = {
     "cloudflare": (
@@ -83,12 +89,9 @@ def _found(path: str) -> tuple[Any, Any]:
 def _resource(path: str) -> tuple[str, Entry]:
     """A resource class: its token, its arguments' class and what it declares about secrets."""
     resource, module = _found(path)
-    arguments = getattr(module, f"{resource.__name__}Args")
-    names = input_type_py_to_pulumi_names(arguments)
-    parameters = inspect.signature(arguments.__init__).parameters
-    required = [names[name] for name in names if parameters[name].default is inspect.Parameter.empty]
     tree = _syntax(resource)
-    return _token(tree), _entry(names.values(), required, resource_types(resource), _secret_outputs(tree))
+    computed = {"outputs": sorted(resource_types(resource)), "secret": sorted(_secret_outputs(tree))}
+    return _token(tree), _object(getattr(module, f"{resource.__name__}Args")) | computed
 
 
 def _function(path: str) -> tuple[str, Entry]:
@@ -99,16 +102,27 @@ def _function(path: str) -> tuple[str, Entry]:
     stem = "".join(part.capitalize() for part in function.__name__.split("_"))
     results = output_type_types(getattr(module, f"{stem}Result"))
     required = [names[argument.arg] for argument in _arguments(lifted) if not _twice_optional(argument)]
-    return _token(lifted), _entry(names.values(), required, results, [])
+    inputs = {"inputs": sorted(names.values()), "required": sorted(required)}
+    return _token(lifted), inputs | {"outputs": sorted(results), "secret": []}
 
 
-def _entry(inputs: Any, required: list[str], outputs: Any, secret: list[str]) -> Entry:
-    return {
-        "inputs": sorted(inputs),
-        "required": sorted(required),
-        "outputs": sorted(outputs),
-        "secret": sorted(secret),
-    }
+def _object(arguments: type) -> Entry:
+    """An arguments' class: its names, those without a default, and the same of every class inside it."""
+    names = input_type_py_to_pulumi_names(arguments)
+    parameters = inspect.signature(arguments.__init__).parameters
+    required = [names[name] for name in names if parameters[name].default is inspect.Parameter.empty]
+    inside = {name: _class_in(annotation) for name, annotation in input_type_types(arguments).items()}
+    nested = {name: _object(found) for name, found in inside.items() if found}
+    entry: Entry = {"inputs": sorted(names.values()), "required": sorted(required)}
+    return entry | {"nested": nested} if nested else entry
+
+
+def _class_in(annotation: Any) -> type | None:
+    """The arguments' class that a property, or every item of its list, is of; maps of them do not occur here."""
+    if isinstance(annotation, type) and is_input_type(annotation):
+        return annotation
+    items = get_args(annotation) if get_origin(annotation) in (Sequence, Union) else ()
+    return next((found for item in items if (found := _class_in(item))), None)
 
 
 def _syntax(thing: Any) -> ast.AST:

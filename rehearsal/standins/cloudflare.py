@@ -220,4 +220,4 @@ class Cloudflare(StandIn):
 
 def stand_in() -> Cloudflare:
     """What the engine talks to instead of the Cloudflare provider."""
-    return Cloudflare("6.23.1", [DnsRecord(), Tunnel(), TunnelConfig()])
+    return Cloudflare("6.23.1", [DnsRecord(), Tunnel(), TunnelConfig()])  # version: pulumi-cloudflare, as installed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ SCHEMAS = Path(__file__).parent.parent / "schemas"
 
 @dataclass(frozen=True)
 class Shape:
-    """The properties of one resource or function, in the engine's names (camelCase).
+    """The properties of one resource or function, or of an object inside one, in the engine's names (camelCase).
 
     ``open`` marks a shape whose properties are not all known (a custom resource): nothing is refused as unknown there.
     """
@@ -27,15 +27,31 @@ class Shape:
     outputs: frozenset[str]
     secret: frozenset[str]
     open: bool = False
+    nested: Mapping[str, Shape] = field(default_factory=dict)
 
-    def faults(self, properties: Mapping[str, Any]) -> list[tuple[str, str]]:
-        """``(property, reason)`` for every unknown and every missing property, in the providers' words."""
+    def faults(self, properties: Mapping[str, Any], inside: str = "") -> list[tuple[str, str]]:
+        """``(property, reason)`` for every unknown and every missing property at any depth, in the providers' words."""
         unknown = [] if self.open else sorted(set(properties) - self.inputs - {"__defaults"})
         missing = sorted(name for name in self.required if properties.get(name) is None)
-        return [(name, f"Invalid or unknown key. Examine values at '{name}'.") for name in unknown] + [
-            (name, f'Missing required argument. The argument "{name}" is required, but no definition was found.')
+        found = [(inside + name, f"Invalid or unknown key. Examine values at '{inside}{name}'.") for name in unknown]
+        found += [
+            (
+                inside + name,
+                f'Missing required argument. The argument "{inside}{name}" is required, but no definition was found.',
+            )
             for name in missing
         ]
+        for name, shape in self.nested.items():
+            for path, value in _objects(f"{inside}{name}", properties.get(name)):
+                found += shape.faults(value, f"{path}.")
+        return found
+
+
+def _objects(path: str, value: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """The objects at a property: itself, or the items of its list; what is unknown yet is none."""
+    if isinstance(value, list):
+        return [(f"{path}[{index}]", item) for index, item in enumerate(value) if isinstance(item, dict)]
+    return [(path, value)] if isinstance(value, dict) else []
 
 
 OPEN = Shape(frozenset(), frozenset(), frozenset(), frozenset(), open=True)
@@ -56,7 +72,7 @@ class Schema:
 
     @staticmethod
     def of(document: Mapping[str, Any]) -> Schema:
-        """From ``{resources: {token: {inputs, required, outputs, secret, open?}}, functions: {…}, provider?: {…}}``."""
+        """From ``{resources: {token: {inputs, required, outputs, secret, open?, nested?}}, functions, provider?}``."""
         return Schema(
             {token: _shape(entry) for token, entry in document.get("resources", {}).items()},
             {token: _shape(entry) for token, entry in document.get("functions", {}).items()},
@@ -71,4 +87,5 @@ def _shape(entry: Mapping[str, Any]) -> Shape:
         outputs=frozenset(entry.get("outputs", ())),
         secret=frozenset(entry.get("secret", ())),
         open=bool(entry.get("open", False)),
+        nested={name: _shape(inner) for name, inner in entry.get("nested", {}).items()},
     )

@@ -37,3 +37,10 @@ def test_a_misspelt_and_a_missing_input_are_faults() -> None:
     shape = Schema.load("cloudflare").resources[TUNNEL]
     assert shape.faults({"accountId": "a", "name": "n", "configSrc": "cloudflare"}) == []
     assert [name for name, _ in shape.faults({"account_id": "a", "name": "n"})] == ["account_id", "accountId"]
+
+
+def test_a_misspelt_input_inside_a_list_of_objects_is_a_fault() -> None:
+    shape = Schema.load("cloudflare").resources[f"{TUNNEL}Config".replace("Cloudflared:", "CloudflaredConfig:")]
+    rules = [{"service": "https://10.0.0.1:443", "originRequest": {"origin_server_name": "x"}}, {"hostname": "y"}]
+    found = [name for name, _ in shape.faults({"accountId": "a", "tunnelId": "t", "config": {"ingresses": rules}})]
+    assert found == ["config.ingresses[0].originRequest.origin_server_name", "config.ingresses[1].service"]

@@ -37,11 +37,6 @@ class Step(enum.StrEnum):
     destroy = "destroy"
 
 
-@app.callback()
-def lab() -> None:
-    """Make typer treat even a single verb as a verb."""
-
-
 @app.command()
 def check(stack: Stack, as_json: Json = False) -> None:
     """Say everything that is wrong with a stack file at once, each with the place and how to mend it."""
@@ -61,9 +56,9 @@ def plan(stack: Stack, as_json: Json = False) -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a stack file, for an editor."""
-    from cli.schema import schema as run
+    from model.schema import text
 
-    _do(run)
+    print(text(), end="")
 
 
 @app.command()

@@ -11,11 +11,12 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 
 class RackBusy(Exception):
@@ -31,34 +32,49 @@ class LiftedLock:
 
 
 @contextlib.contextmanager
-def only_one(path: Path, doing: str) -> Iterator[int]:
+def only_one(path: Path, doing: str, patience: float = 15.0) -> Iterator[int]:
     """Hold the rack's lock at `path` and give its file descriptor; RackBusy when somebody else holds it.
 
     The kernel frees the lock with its last holder, so handing the descriptor to the engine and to the World's process
-    keeps a rack closed until they too are gone, however this process ended.
+    keeps a rack closed until they too are gone, however this process ended. What a dead rehearsal leaves ends by itself
+    and is waited for, `patience` seconds long; a living one is not.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + patience
     with path.open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RackBusy(_who_holds(handle)) from None
+        while not _taken(handle):
+            holder = _holder(handle)
+            if holder and _alive(holder["pid"]):
+                raise RackBusy(f"{_told(holder)} is running: wait for it to end, or stop it with Ctrl-C there.")
+            if time.monotonic() > deadline:
+                what = _told(holder) if holder else "Another rehearsal of this stack"
+                raise RackBusy(f"{what} was killed, and what it had started is still ending: try again soon.")
+            time.sleep(0.1)
         handle.truncate(0)
         handle.write(json.dumps({"pid": os.getpid(), "doing": doing, "since": f"{datetime.now():%H:%M:%S}"}))
         handle.flush()
         yield handle.fileno()
 
 
-def _who_holds(handle: IO[str]) -> str:
+def _taken(handle: IO[str]) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _holder(handle: IO[str]) -> dict[str, Any] | None:
     handle.seek(0)
     try:
-        holder = json.loads(handle.read())
-    except json.JSONDecodeError:  # caught between the other's truncate and write
-        return "Another rehearsal of this stack has just started: wait for it to end, or stop it."
+        return dict(json.loads(handle.read()))
+    except json.JSONDecodeError:  # caught between the other's truncate and its write
+        return None
+
+
+def _told(holder: dict[str, Any]) -> str:
     what = f"`{holder['doing']}`, process {holder['pid']}, since {holder['since']}"
-    if _alive(holder["pid"]):
-        return f"Another rehearsal of this stack is running ({what}): wait for it to end, or stop it with Ctrl-C there."
-    return f"An earlier rehearsal was killed ({what}) and what it started is still ending: try again in a few seconds."
+    return f"Another rehearsal of this stack ({what})"
 
 
 def lift_dead(backend: Path) -> list[LiftedLock]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import runpy
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -24,12 +22,15 @@ from rehearsal.engine import Engine, engine_environment, scrubbed_process
 from rehearsal.engine_events import Diagnostic, Listener, Transcript
 from rehearsal.interrupts import Interrupts
 from rehearsal.locks import LiftedLock, lift_dead, only_one
+from rehearsal.program import InlineProgram
 from rehearsal.rack_folder import Lab, RackFolder, make_private, write_private
 from rehearsal.world_process import world
 from stacks.checkout import GITOPS_VARIABLE
 
 Verb = Literal["preview", "up", "refresh", "destroy"]
 Notice = Callable[[Transcript], None]
+
+_DIED = "the engine died without a word: killed, or out of memory"
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,20 @@ class Run:
 class Rack:
     """An open rack: its World runs, its stack is selected. Made by `open_rack`."""
 
-    def __init__(self, folder: RackFolder, stack: auto.Stack, engine: Engine, lifted: list[LiftedLock]) -> None:
+    def __init__(
+        self,
+        folder: RackFolder,
+        stack: auto.Stack,
+        engine: Engine,
+        program: InlineProgram,
+        lifted: list[LiftedLock],
+    ) -> None:
         """Take the parts as `open_rack` has made them; `lifted` are the dead engines' locks it removed."""
         self.folder = folder
         self.lifted = lifted
         self._stack = stack
         self._engine = engine
+        self._program = program
 
     def run(self, verb: Verb, notice: Notice | None = None) -> Run:
         """Let the engine do one thing to its end, telling `notice` as it goes. What it says is kept in `<verb>.txt`."""
@@ -86,12 +95,13 @@ class Rack:
                     said = operation(on_event=listener, color="never").stdout
             except auto.CommandError as error:
                 said = str(error)
-                trouble = (
-                    said.partition(" stderr: ")[2].strip() or "the engine died without a word: killed, or out of memory"
-                )
+                trouble = said.partition(" stderr: ")[2].strip() or _DIED
+                self._program.settle()
         write_private(self.folder.path / f"{verb}.txt", said)
         run = Run(verb, listener.transcript, time.monotonic() - started, trouble)
-        return replace(run, stopped=interrupts.came, refused=begun < len(operations)) if trouble else run
+        if not trouble:
+            return run
+        return replace(run, stopped=interrupts.came, refused=begun < len(operations) and not interrupts.came)
 
     def _operations(self, verb: Verb, notice: Notice | None) -> list[tuple[Callable[..., Any], Notice | None]]:
         """What the engine does for `verb`, in order, and who is told of each.
@@ -144,15 +154,14 @@ def open_rack(racks: Path, lab: Lab, binary: Path, *, fresh: bool, doing: str) -
             engine = Engine(
                 binary, engine_environment(folder.home, folder.backend, keys.passphrase, ports), keep_open=[lock]
             )
-            workspace = auto.LocalWorkspace(
-                work_dir=str(folder.work), pulumi_command=engine, program=_inline(lab.program)
-            )
+            program = InlineProgram(lab.program)
+            workspace = auto.LocalWorkspace(work_dir=str(folder.work), pulumi_command=engine, program=program)
             if secrets:
                 stack = _make_stack(folder, lab, workspace, engine, secrets)
             else:
                 stack = auto.Stack.select(lab.stack, workspace)
             folder.copy_stack_file(lab)
-            yield Rack(folder, stack, engine, lifted)
+            yield Rack(folder, stack, engine, program, lifted)
 
 
 def _make_stack(
@@ -166,20 +175,3 @@ def _make_stack(
         engine.run(["config", "set", "--secret", key, "--stack", lab.stack], workspace.work_dir, {}, stdin=value)
     write_private(folder.sealed, stack_file.read_text(encoding="utf-8"))
     return stack
-
-
-def _inline(program: Path) -> auto.PulumiFn:
-    """The program as the engine is to run it: the very `__main__.py`, anew each time, importing from its own folder."""
-
-    def run() -> None:
-        root = str(program.parent)
-        added = root not in sys.path
-        if added:
-            sys.path.insert(0, root)
-        try:
-            runpy.run_path(str(program), run_name="__main__")
-        finally:
-            if added:
-                sys.path.remove(root)
-
-    return run

@@ -50,7 +50,7 @@ def test_a_rack_stays_closed_while_an_engine_of_a_killed_rehearsal_lives(tmp_pat
         )
     lock.write_text(json.dumps({"pid": _dead_process(), "doing": "first", "since": "10:00:00"}))
     try:
-        with pytest.raises(RackBusy, match="was killed"), only_one(lock, "second"):
+        with pytest.raises(RackBusy, match="was killed"), only_one(lock, "second", patience=0.2):
             pass
     finally:
         engine.communicate("\n")

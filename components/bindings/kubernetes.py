@@ -31,6 +31,9 @@ class Provider(pulumi.ProviderResource):
             "kubeconfig": pulumi.Output.secret(kubeconfig),
             # A create that was cut off is created again by the next `up`: it must find its object, not fail on it
             "upsertExistingObjects": "true",
+            # Else new content of a ConfigMap or Secret of a fixed name deletes it first: dnsmasq would find none
+            "enableConfigMapMutable": "true",
+            "enableSecretMutable": "true",
         }
         super().__init__("kubernetes", name, properties, _options(opts, additional_secret_outputs=["kubeconfig"]))
 

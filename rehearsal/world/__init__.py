@@ -112,6 +112,16 @@ class World:
         """Every secret value the World ever gave out: none may be found in state, events or output in clear."""
         return list(self.section("secrets").get("issued", []))
 
+    def leftovers(self) -> list[str]:
+        """What stands that was not there before the program came, ``<where>/<what>/<name>``, sorted."""
+        machines = [f"machine/{name}" for name, record in self.machines.records.items() if record["config"]]
+        hosts = [
+            f"host/{name}"
+            for name, host in self.hosts.records.items()
+            if any(service["active"] for key, service in host["services"].items() if key.startswith("k3s"))
+        ]
+        return sorted([*machines, *hosts, *self.kubernetes.leftovers(), *self.cloudflare.leftovers()])
+
     def save(self) -> None:
         """Write ``data`` to the file, whole or not at all, readable by its owner only."""
         if self.file is None:

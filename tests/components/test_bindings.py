@@ -77,7 +77,8 @@ def kubernetes_full() -> None:
     from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 
     kubeconfig = pulumi.Output.secret("kubeconfig")
-    sdk.Provider("provider", cluster_identifier="lab-arda", kubeconfig=kubeconfig, upsert_existing_objects=True)
+    mutable = {"enable_config_map_mutable": True, "enable_secret_mutable": True, "upsert_existing_objects": True}
+    sdk.Provider("provider", cluster_identifier="lab-arda", kubeconfig=kubeconfig, **mutable)
     Namespace("namespace", metadata={"name": "n", "labels": {"a": "b"}})
     ConfigMap("map", metadata={"name": "c"}, data={"k": "v"})
     Secret("secret", metadata={"name": "s"}, string_data={"k": pulumi.Output.secret("v")})

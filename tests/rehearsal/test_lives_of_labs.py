@@ -1,0 +1,178 @@
+"""The life of every shipped lab with the real engine: up, nothing to do, an edit, a refusal, a destroy.
+
+One `up` per lab is lived once; every other test goes on from a copy of that rack.
+"""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rehearsal.rack import Run, Verb, open_rack
+from rehearsal.rack_folder import Lab
+from rehearsal.world import World
+from tests.labs import ROOT, SHIPPED, planned, raw
+
+pytestmark = pytest.mark.slow
+Edit = Callable[[dict[str, Any]], None]
+
+
+class Life:
+    """A lab that stands on a rack of its own; `edited` changes its stack file as the owner would."""
+
+    def __init__(self, name: str, folder: Path, engine: Path) -> None:
+        self.name, self.folder, self._engine = name, folder, engine
+        self.file = folder / f"Pulumi.{name}.yaml"
+
+    def lab(self) -> Lab:
+        return Lab(self.name, self.file, ROOT / "gitops", ROOT / "__main__.py", self.name)
+
+    def edited(self, edit: Edit) -> dict[str, Any]:
+        environment = raw(self.name)
+        edit(environment)
+        self.file.write_text(yaml.safe_dump({"config": {"iluvatar:environment": environment}}, sort_keys=False))
+        return environment
+
+    def run(self, *verbs: Verb, fresh: bool = False, unprotect: bool = False) -> Run:
+        with open_rack(self.folder / "racks", self.lab(), self._engine, fresh=fresh, doing="a test") as rack:
+            if unprotect:
+                rack.unprotect()
+            return [rack.run(verb) for verb in verbs][-1]
+
+    def rack(self) -> Path:
+        return self.folder / "racks" / self.name
+
+    def world(self) -> World:
+        """The World as it was left, to be asked."""
+        return World(raw(self.name), file=self.rack() / "world.json", repository=ROOT)
+
+
+@pytest.fixture(scope="module")
+def stood(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Callable[[str], Life]:
+    """A lab after its first `up`; made once, never changed."""
+    made: dict[str, Life] = {}
+
+    def stand(name: str) -> Life:
+        if name not in made:
+            life = Life(name, tmp_path_factory.mktemp(name), engine)
+            life.edited(lambda _: None)
+            run = life.run("up", fresh=True)
+            assert run.well, run.errors()
+            made[name] = life
+        return made[name]
+
+    return stand
+
+
+@pytest.fixture
+def living(stood: Callable[[str], Life], tmp_path: Path, engine: Path) -> Callable[[str], Life]:
+    """A copy of a lab that stands, to be changed freely."""
+
+    def copy(name: str) -> Life:
+        shutil.copytree(stood(name).folder, tmp_path / name, symlinks=True)
+        return Life(name, tmp_path / name, engine)
+
+    return copy
+
+
+def touched(run: Run) -> dict[str, str]:
+    """What a run changed: logical name → the engine's word for it."""
+    assert run.well, run.errors()
+    return {step.name: step.operation.value for step in run.transcript.changed()}
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_a_second_up_changes_nothing(lab: str, living: Callable[[str], Life]) -> None:
+    assert touched(living(lab).run("up")) == {}
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_a_refresh_finds_the_world_as_the_state_says(lab: str, living: Callable[[str], Life]) -> None:
+    assert touched(living(lab).run("refresh")) == {}
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_no_secret_that_the_world_issued_is_in_clear_anywhere(lab: str, stood: Callable[[str], Life]) -> None:
+    life = stood(lab)
+    secrets = [secret for secret in life.world().issued_secrets() if len(secret) >= 8]
+    assert len(secrets) > 10, "a World that issued nothing proves nothing"
+    looked = 0
+    for file in life.rack().rglob("*"):
+        if file.is_file() and file.name != "world.json":
+            looked += 1
+            text = file.read_text(errors="replace")
+            found = [secret[:6] for secret in secrets if secret in text]
+            assert not found, f"{file.relative_to(life.rack())} holds secrets that begin {found}"
+    assert looked > 5
+
+
+def test_one_more_worker_is_one_more_configuration_and_the_network_s_files(living: Callable[[str], Life]) -> None:
+    life = living("homelab")
+
+    def add(environment: dict[str, Any]) -> None:
+        one = dict(environment["cluster"]["nodes"]["istari-3"])
+        one |= {"address": "192.168.1.107", "mac": "02:00:00:00:02:07", "port": "usw-pro-24/17"}
+        environment["cluster"]["nodes"]["istari-4"] = one
+
+    life.edited(add)
+    assert touched(life.run("up")) == {
+        "arda-apply-istari-4": "create",
+        "ea-files-boot": "update",
+        "ea-files-dnsmasq": "update",
+    }
+    nodes = {node["metadata"]["name"] for node in life.world().kubernetes.clusters["arda"].objects("Node")}
+    assert "istari-4" in nodes, "the new worker is part of the cluster"
+
+
+def test_another_name_moves_one_record(living: Callable[[str], Life]) -> None:
+    life = living("homelab")
+    life.edited(lambda environment: environment["edge"]["records"][0].update(name="www.example.com"))
+    assert touched(life.run("up")) == {
+        "edge-record-example-com": "delete",
+        "edge-record-www-example-com": "create",
+    }
+
+
+def test_another_gateway_address_touches_what_names_it(living: Callable[[str], Life]) -> None:
+    life = living("homelab")
+    life.edited(lambda environment: environment["edge"]["gateways"]["envoy-internal"].update(address="192.168.1.230"))
+    assert touched(life.run("up")) == {
+        "ea-files-dnsmasq": "update",
+        "edge-gateway-envoy-internal": "update",
+        "edge-record-internal-example-com": "update",
+    }
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_a_destroy_is_refused_whole_while_machine_secrets_are_protected(
+    lab: str, living: Callable[[str], Life]
+) -> None:
+    life = living(lab)
+    before = (life.rack() / "world.json").read_bytes()
+    run = life.run("destroy")
+    assert run.refused
+    assert any("arda-secrets" in error.message + error.subject for error in run.errors())
+    assert (life.rack() / "world.json").read_bytes() == before, "a refused destroy touched the World"
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_an_unlocked_destroy_leaves_exactly_what_the_plan_says(lab: str, living: Callable[[str], Life]) -> None:
+    life = living(lab)
+    run = life.run("destroy", unprotect=True)
+    assert run.well, run.errors()
+    assert tuple(life.world().leftovers()) == planned(raw(lab)).leftovers
+
+
+def test_bad_data_stops_before_anything_is_touched(living: Callable[[str], Life]) -> None:
+    life = living("homelab")
+    life.edited(lambda environment: environment["cluster"].update(vip="192.168.1.101"))
+    run = life.run("up")
+    assert not run.well
+    said = "\n".join(error.message for error in run.errors())
+    assert "cluster.vip" in said
+    assert not re.search("Traceback", said)
+    assert run.transcript.changed() == []

@@ -57,7 +57,19 @@ _REST = {
     "command.Command.update": Duration(1, 60, "assumed: a command that finds its work done"),
     "random.RandomBytes.create": _NOTHING,
 }
-_TABLE: dict[str, Duration] = _MACHINES | _TALOS | _REST
+_KUBERNETES = {
+    "kubernetes.Release.create": Duration(20, 900, "assumed: images pulled and started; high: the seeds' timeout"),
+    "kubernetes.Release.create.cilium": Duration(60, 300, "assumed: agents of 250 MB pulled and started on every node"),
+    "kubernetes.Release.create.argo-cd": Duration(40, 300, "assumed: images of 500 MB pulled by one node"),
+    "kubernetes.Release.create.gateway-helm": Duration(20, 120, "assumed: one controller pulled and started"),
+    "kubernetes.Release.create.flux-operator": Duration(15, 120, "assumed: one controller pulled and started"),
+    "kubernetes.Release.create.flux-instance": Duration(
+        3, 60, "assumed: one object applied, its readiness not awaited"
+    ),
+    "kubernetes.Gateway.create": Duration(0.2, 60, "assumed: one API call; traffic flows when Envoy is pulled"),
+    "kubernetes.Namespace.delete": Duration(5, 120, "assumed: everything in it ends first"),
+}
+_TABLE: dict[str, Duration] = _MACHINES | _TALOS | _KUBERNETES | _REST
 
 
 def duration(operation: str) -> Duration:

@@ -35,6 +35,9 @@ from rehearsal.world.kube_cluster import PROGRAM, Cluster, desired
 from rehearsal.world.kube_judge import IMMUTABLE
 from rehearsal.world.kube_kinds import group_of
 
+_NOT_ON_THE_RACK = frozenset(
+    {"cluster", "context", "namespace", "enableServerSideApply", "renderYamlToDirectory", "skipUpdateUnreachable"}
+)
 _LATER = ("no matches for kind", "namespaces ")
 """Refusals that a preview does not pass on: what is missing may be made by the same run."""
 
@@ -199,6 +202,8 @@ class Kubernetes(StandIn):
         if news.get("kubeconfig") is None:
             text = "none is given: the provider would take $KUBECONFIG of whoever runs it, and change that cluster"
             raise Refusal(text, property="kubeconfig")
+        for name in sorted(set(news) & _NOT_ON_THE_RACK):
+            raise Refusal("the rack's Kubernetes provider does not know this setting", property=name)
         return news
 
     def diff_config(self, world: World, olds: Properties, news: Properties) -> Diff:

@@ -174,28 +174,30 @@ def _looked_up(expression: str, parameters: dict[str, Any], *, go: bool, options
 
 
 def _permitted(cluster: Cluster, body: Body) -> None:
+    """``_Trouble`` when the application's project does not allow its source or its destination."""
     spec, namespace = body["spec"], body["metadata"]["namespace"]
+    destination = spec["destination"]
+    server, wanted = destination.get("server") or destination.get("name", ""), destination.get("namespace", "")
+    if server not in _HERE:
+        raise _unfit(f"there are no clusters with this name or server: {server}")
     project = cluster.get("AppProject", namespace, spec["project"])
-    reason = "ApplicationValidationError"
     if project is None:
-        if spec["project"] == "default":
+        if spec["project"] == "default":  # argo-cd makes this one, and it allows everything
             return
-        raise _Trouble(reason, f"application references project {spec['project']} which does not exist")
+        raise _unfit(f"application references project {spec['project']} which does not exist")
     url = (spec.get("source") or {}).get("repoURL", "")
     if not any(fnmatch.fnmatchcase(url, pattern) for pattern in project["spec"].get("sourceRepos") or ()):
-        raise _Trouble(reason, f"application repo {url} is not permitted in project '{spec['project']}'")
-    server = spec["destination"].get("server") or spec["destination"].get("name", "")
-    wanted = spec["destination"].get("namespace", "")
-    if server not in _HERE:
-        raise _Trouble(
-            reason, f"application destination spec is invalid: there are no clusters with this name or server: {server}"
-        )
+        raise _unfit(f"application repo {url} is not permitted in project '{spec['project']}'")
     for allowed in project["spec"].get("destinations") or ():
         here = fnmatch.fnmatchcase(server, allowed.get("server") or allowed.get("name") or "")
         if here and fnmatch.fnmatchcase(wanted, allowed.get("namespace", "*")):
             return
-    text = f"application destination server '{server}' and namespace '{wanted}' do not match any of the allowed destinations in project '{spec['project']}'"
-    raise _Trouble(reason, text)
+    where = f"application destination server '{server}' and namespace '{wanted}'"
+    raise _unfit(f"{where} do not match any of the allowed destinations in project '{spec['project']}'")
+
+
+def _unfit(message: str) -> _Trouble:
+    return _Trouble("ApplicationValidationError", message)
 
 
 def _state_of(cluster: Cluster, found: Body) -> Body:

@@ -25,6 +25,7 @@ Body = dict[str, Any]
 PROGRAM = "pulumi-kubernetes"
 """The field manager as which the program acts."""
 DEFAULT_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 _SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields")
 
 
@@ -67,11 +68,10 @@ class Cluster:
             return False
         return asked.hostname == server.hostname or asked.hostname in self._control_planes()
 
-    def _control_planes(self) -> Iterator[str]:
-        for found in self.objects("Node"):
-            if "node-role.kubernetes.io/control-plane" in (found["metadata"].get("labels") or {}):
-                for each in found.get("status", {}).get("addresses", ()):
-                    yield str(each["address"])
+    def _control_planes(self) -> set[str]:
+        nodes = self.objects("Node")
+        served = [each for each in nodes if _CONTROL_PLANE in (each["metadata"].get("labels") or {})]
+        return {str(address["address"]) for each in served for address in each["status"]["addresses"]}
 
     # Looking
 

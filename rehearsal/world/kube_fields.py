@@ -1,9 +1,9 @@
 """Which fields the custom kinds have that this lab's charts register.
 
 Owns ``kube_fields.json``: structure, required fields and allowed values of each kind, and the judgement of a value
-against such a structure. The names are facts of the projects' published CustomResourceDefinitions (Cilium 1.18.4, Gateway
-API 1.4.1, Envoy Gateway 1.7.0, Argo CD 3.2.0, flux-operator 0.33.0); rules written in CEL are not among them. Written
-anew by
+against such a structure. The names are facts of the projects' published CustomResourceDefinitions (Cilium 1.18.4,
+Gateway API 1.4.1, Envoy Gateway 1.7.0, Argo CD 3.2.0, flux-operator 0.59.0, Flux' source-controller 1.10.1 and
+kustomize-controller 1.7.3); rules written in CEL are not among them (``kube_rules``). Written anew by
 
     python -m rehearsal.world.kube_fields CRD_YAML...
 """
@@ -83,20 +83,24 @@ def _judge(value: Any, structure: dict[str, Any], structures: list[Any], path: s
         return
     yield from _ruled(value, structure, path)
     if "fields" in structure and isinstance(value, dict):
-        for name in structure.get("required", ()):
-            if value.get(name) is None:
-                yield f"{_below(path, name)}: Required value"
-        for name, inner in value.items():
-            if name not in structure["fields"]:
-                yield f".{_below(path, name)}: field not declared in schema"
-            elif inner is not None:
-                yield from _judge(inner, structures[structure["fields"][name]], structures, _below(path, name))
+        yield from _judge_fields(value, structure, structures, path)
     elif "each" in structure and isinstance(value, dict):
         for name, inner in value.items():
             yield from _judge(inner, structures[structure["each"]], structures, _below(path, name))
     elif "items" in structure and isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _judge(inner, structures[structure["items"]], structures, f"{path}[{index}]")
+
+
+def _judge_fields(value: dict[str, Any], structure: dict[str, Any], structures: list[Any], path: str) -> Iterator[str]:
+    for name in structure.get("required", ()):
+        if value.get(name) is None:
+            yield f"{_below(path, name)}: Required value"
+    for name, inner in value.items():
+        if name not in structure["fields"]:
+            yield f".{_below(path, name)}: field not declared in schema"
+        elif inner is not None:
+            yield from _judge(inner, structures[structure["fields"][name]], structures, _below(path, name))
 
 
 def _ruled(value: Any, rules: dict[str, Any], path: str) -> Iterator[str]:

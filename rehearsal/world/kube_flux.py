@@ -15,10 +15,10 @@ _SOURCES = {"OCIRepository": "oci://", "GitRepository": ("https://", "ssh://", "
 
 
 def instance(cluster: Cluster, namespace: str, name: str, values: Body, manager: str) -> None:
-    """The chart flux-instance: a FluxInstance named after its release, with what ``values.instance`` says."""
+    """The chart flux-instance: a FluxInstance named after its release, with what ``values.instance`` says. ``Refusal`` by the API."""
     told: Body = values.get("instance") or {}
     spec = {"distribution": {"version": "2.x", "registry": "ghcr.io/fluxcd"}, **told}
-    cluster.place(
+    cluster.apply(
         {
             "apiVersion": "fluxcd.controlplane.io/v1",
             "kind": "FluxInstance",

@@ -137,17 +137,26 @@ def _roll_out(cluster: Cluster, chart: Chart, wanted: Wanted) -> Body:
         cluster.register(chart.kinds, _owner(wanted.key), annotations)
     reasons = _agents(cluster, chart, wanted)
     release["network"] = chart.network and not reasons
+    if not reasons:
+        cluster.register(chart.operator_kinds, f"{chart.name}-operator")
+    if chart.name == "flux-instance":
+        _instance(cluster, release, wanted)
     cluster.work()
     stuck = kube_pods.unschedulable(cluster)
     reasons += [f"{pod}: {stuck}" for pod in chart.ordinary(wanted.values) if stuck]
     release["reasons"] = reasons
     release["status"] = "failed" if reasons and wanted.waits else "deployed"
-    if not reasons:
-        cluster.register(chart.operator_kinds, f"{chart.name}-operator")
-        if chart.name == "flux-instance":
-            kube_flux.instance(cluster, wanted.namespace, wanted.name, wanted.values, _owner(wanted.key))
     cluster.work()
     return release
+
+
+def _instance(cluster: Cluster, release: Body, wanted: Wanted) -> None:
+    """The one object of the chart flux-instance, which the API server may refuse."""
+    try:
+        kube_flux.instance(cluster, wanted.namespace, wanted.name, wanted.values, _owner(wanted.key))
+    except Refusal:
+        release["status"] = "failed"
+        raise
 
 
 def _agents(cluster: Cluster, chart: Chart, wanted: Wanted) -> list[str]:

@@ -8,7 +8,6 @@ in an object, and the server's words for all of it. It refuses to own whether an
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -28,8 +27,9 @@ _KEY = re.compile(r"[-._a-zA-Z0-9]+")
 _LIMIT = 1024 * 1024  # bytes in a ConfigMap's or Secret's data (core validation, MaxSecretSize)
 
 _METADATA = frozenset(
-    "name generateName namespace labels annotations finalizers ownerReferences uid resourceVersion generation"
-    " creationTimestamp deletionTimestamp deletionGracePeriodSeconds managedFields selfLink".split()
+    {"name", "generateName", "namespace", "labels", "annotations", "finalizers", "ownerReferences"}
+    | {"uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"}
+    | {"managedFields", "selfLink"}
 )
 
 IMMUTABLE: dict[str, tuple[str, ...]] = {
@@ -92,7 +92,8 @@ def _metadata(body: Body, kind: Kind) -> Iterator[str]:
     fits = _LABEL.fullmatch(name) and len(name) <= 63 if strict else _SUBDOMAIN.fullmatch(name) and len(name) <= 253
     if not fits and kind.group != "rbac.authorization.k8s.io":
         what = "RFC 1123 label" if strict else "RFC 1123 subdomain"
-        yield f'metadata.name: Invalid value: "{name}": a lowercase {what} must consist of lower case alphanumeric characters'
+        rule = f"a lowercase {what} must consist of lower case alphanumeric characters, '-'"
+        yield f'metadata.name: Invalid value: "{name}": {rule}'
     for unknown in sorted(set(metadata) - _METADATA):
         yield f".metadata.{unknown}: field not declared in schema"
     for field in ("labels", "annotations"):
@@ -108,7 +109,8 @@ def _pair(field: str, key: str, value: Any) -> Iterator[str]:
     if not isinstance(value, str):
         yield f"{path}.{key}: Invalid value: {value!r}: must be a string"
     elif field == "labels" and value and (not _QUALIFIED.fullmatch(value) or len(value) > 63):
-        yield f'{path}: Invalid value: "{value}": a valid label must be an empty string or consist of alphanumeric characters'
+        rule = "a valid label must be an empty string or at most 63 alphanumeric characters, '-', '_' or '.'"
+        yield f'{path}: Invalid value: "{value}": {rule}'
 
 
 def _core(body: Body, version: str) -> Iterator[str]:
@@ -132,11 +134,12 @@ def _data(body: Body) -> Iterator[str]:
     for field in ("data", "stringData", "binaryData"):
         for key, value in (body.get(field) or {}).items():
             if not _KEY.fullmatch(key) or len(key) > 253:
-                yield f"{field}[{key}]: Invalid value: \"{key}\": a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
+                rule = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
+                yield f'{field}[{key}]: Invalid value: "{key}": {rule}'
             if field == "binaryData" or (field == "data" and body["kind"] == "Secret"):
                 try:
                     base64.b64decode(value, validate=True)
-                except binascii.Error:
+                except ValueError:
                     yield f"{field}[{key}]: Invalid value: illegal base64 data"
             size += len(value.encode())
     if size > _LIMIT:

@@ -13,8 +13,8 @@ from rehearsal.world.kube_cluster import Body, Cluster
 
 _NOT_READY = "node.kubernetes.io/not-ready"
 _BASELINE_CAPABILITIES = frozenset(
-    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE SETFCAP SETGID SETPCAP SETUID"
-    " SYS_CHROOT".split()
+    {"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP"}
+    | {"SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"}
 )
 """What the baseline level lets a container add (Kubernetes documentation, "Pod Security Standards")."""
 
@@ -86,7 +86,7 @@ def _tolerates(toleration: Body, taint: Body) -> bool:
 
 
 def level(cluster: Cluster, namespace: str) -> str:
-    """The Pod Security level that ``namespace`` enforces: Talos has baseline everywhere but in kube-system, k3s none."""
+    """The Pod Security level of ``namespace``: Talos enforces baseline everywhere but in kube-system, k3s nothing."""
     found = cluster.get("Namespace", None, namespace)
     labels = found["metadata"].get("labels", {}) if found else {}
     default = "privileged" if cluster.is_k3s or namespace == "kube-system" else "baseline"
@@ -164,7 +164,7 @@ def not_running(cluster: Cluster, body: Body) -> str | None:
     refused = forbidden(cluster, namespace, pod)
     if refused:
         return f'pods "{body["metadata"]["name"]}" is forbidden: {refused}'
-    tolerations = list(pod.get("tolerations") or ())
+    tolerations: list[Body] = pod.get("tolerations") or []
     if body["kind"] == "DaemonSet":
         return None if pod.get("hostNetwork") and cluster.objects("Node") else unschedulable(cluster, tolerations)
     return unschedulable(cluster, tolerations)

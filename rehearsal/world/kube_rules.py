@@ -21,7 +21,8 @@ def gateway(body: dict[str, Any]) -> Iterator[str]:
         if listener.get("name") in names:
             yield "spec.listeners: Invalid value: Listener name must be unique within the Gateway"
         if place in places:
-            yield "spec.listeners: Invalid value: Combination of port, protocol and hostname must be unique for each listener"
+            rule = "Combination of port, protocol and hostname must be unique for each listener"
+            yield f"spec.listeners: Invalid value: {rule}"
         names.add(listener.get("name"))
         places.add(place)
         if tls is not None and protocol in _NO_TLS:

@@ -6,6 +6,7 @@ answers is ``rehearsal.world.cloudflare``'s.
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any, ClassVar
 
 from rehearsal.standins.base import UNKNOWN, Context, Kind, Properties, Refusal, Secret, Session, StandIn
@@ -220,4 +221,4 @@ class Cloudflare(StandIn):
 
 def stand_in() -> Cloudflare:
     """What the engine talks to instead of the Cloudflare provider."""
-    return Cloudflare("6.23.1", [DnsRecord(), Tunnel(), TunnelConfig()])  # version: pulumi-cloudflare, as installed
+    return Cloudflare(version("pulumi-cloudflare"), [DnsRecord(), Tunnel(), TunnelConfig()])

@@ -14,10 +14,6 @@ from rehearsal.standins.base import UNKNOWN, Context, Kind, Properties, Refusal,
 from rehearsal.standins.shell import execute
 
 _DECIDES_SECRECY = frozenset({"create", "update", "stdin", "environment"})
-_CONNECTION = frozenset({
-    "agentSocketPath", "dialErrorLimit", "host", "hostKey", "password", "perDialTimeout", "port", "privateKey",
-    "privateKeyPassword", "proxy", "user",
-})  # fmt: skip
 
 
 class Command(Kind):
@@ -26,16 +22,6 @@ class Command(Kind):
     token = "command:remote:Command"
     replace_on: ClassVar[frozenset[str]] = frozenset({"triggers"})
     holds_world: ClassVar[bool] = False
-
-    def check(self, ctx: Context, olds: Properties, news: Properties) -> Properties:
-        connection = news["connection"]
-        if isinstance(connection, dict):
-            for name in connection:
-                if name not in _CONNECTION:
-                    raise Refusal(f"Unrecognized field '{name}'", property=f"connection.{name}")
-            if connection.get("host") is None:
-                raise Refusal("Missing required field 'host'", property="connection.host")
-        return news
 
     def create(self, ctx: Context, news: Properties, preview: bool) -> tuple[str, Properties]:
         if preview:

@@ -10,7 +10,7 @@ from pulumi_command.remote import Command, ConnectionArgs
 
 from components.bindings import kubernetes, ssh
 from model.addresses import NETBOOT_NAMESPACE, NetbootPlan, NetworkPlan
-from render import dnsmasq, ipxe, k3s, manifests
+from render import dnsmasq, ipxe, manifests
 
 NETWORK = "iluvatar:ea:Network"
 BOOT_SERVICES = "iluvatar:ea:BootServices"
@@ -70,5 +70,5 @@ class BootServices(pulumi.ComponentResource):
     ) -> None:
         super().__init__(BOOT_SERVICES, name, None, opts)
         waits = pulumi.ResourceOptions(parent=self, depends_on=list(after))
-        self.answering = ssh.command("ea-netboot-answers", k3s.boot_services_answer(plan.address), seen_from, waits)
+        self.answering = ssh.command("ea-netboot-answers", ipxe.served_at(plan.address), seen_from, waits)
         self.register_outputs({})

@@ -50,3 +50,11 @@ def _script(netboot: NetbootPlan, entry: BootEntry) -> str:
 def _talos(server: str, image: Image) -> str:
     arguments = " ".join((*TALOS_ARGUMENTS, HALT_IF_INSTALLED))
     return f"kernel http://{server}/{image.kernel_path} {arguments}\ninitrd http://{server}/{image.initramfs_path}\n"
+
+
+def served_at(address: str) -> str:
+    """A command that succeeds once the first script is served at `address`; waits fifteen minutes at most."""
+    return (
+        "curl --fail --silent --show-error --retry 90 --retry-delay 10 --retry-all-errors --output /dev/null "
+        f"--write-out '%{{http_code}}\\n' http://{address}/boot.ipxe"
+    )

@@ -43,14 +43,6 @@ def ready(cluster: BootstrapPlan) -> str:
     return f"sudo k3s kubectl wait --for=condition=Ready --timeout=600s {nodes}"
 
 
-def boot_services_answer(address: str) -> str:
-    """The boot services answer at their address; waits fifteen minutes at most."""
-    return (
-        "curl --fail --silent --show-error --retry 90 --retry-delay 10 --retry-all-errors --output /dev/null "
-        f"--write-out '%{{http_code}}\\n' http://{address}/boot.ipxe"
-    )
-
-
 def kubeconfig_at(text: str, api: str) -> str:
     """A k3s kubeconfig, which says 127.0.0.1, pointed at the cluster's API."""
     return text.replace("https://127.0.0.1:6443", api)

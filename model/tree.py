@@ -106,6 +106,6 @@ def _mapping(text: str | None) -> dict[str, Any]:
 def _documents(text: str | None) -> list[dict[str, Any]]:
     try:
         found = list(yaml.safe_load_all(text or ""))
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # no YAML, an impossible date, nesting without end
         return []
     return [document for document in found if isinstance(document, dict)]

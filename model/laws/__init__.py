@@ -9,6 +9,7 @@ from model.laws import (
     cilium,
     cluster,
     edge,
+    folders,
     gitops,
     hardware,
     names,
@@ -22,7 +23,22 @@ from model.laws import (
 from model.laws.examination import Examination, examine
 from model.laws.registry import LAWS, Law
 
-REALMS = (network, ranges, ports, power, names, hardware, versions, bootstrap, cluster, cilium, edge, storage, gitops)
+REALMS = (
+    network,
+    ranges,
+    ports,
+    power,
+    names,
+    hardware,
+    versions,
+    bootstrap,
+    cluster,
+    cilium,
+    edge,
+    storage,
+    gitops,
+    folders,
+)
 """Every module that holds laws."""
 
 __all__ = ["LAWS", "REALMS", "Examination", "Law", "examine"]

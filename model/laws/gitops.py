@@ -1,31 +1,17 @@
-"""Laws of GitOps: the repository can be fetched, and what the environment names and what the folders hold are the same.
+"""Laws of GitOps: the repository can be fetched, and every cluster that is reconciled is there.
 
-Owns `gitops` and its folders' form. Refuses what an application means.
+Owns `gitops`. Refuses the folders' content (`folders`).
 """
 
 import re
 from collections.abc import Iterator
 
-import yaml
-
 from model.environment import Environment
-from model.gitops import ENGINE_APP, Gitops
-from model.laws.registry import Breach, law, tree_law
-from model.laws.words import listed, nearest
-from model.tree import Tree, apps, chart
+from model.laws.registry import Breach, law
+from model.laws.words import nearest
 
 URL = re.compile(r"(https|ssh|oci)://(?P<login>[^/@\s]+@)?[A-Za-z0-9.-]+(:\d{1,5})?/[^\s]+")
 SCP = re.compile(r"[a-z0-9_-]+@[A-Za-z0-9.-]+:[^\s/][^\s]*")
-PINNED = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
-DEFAULTS = frozenset(
-    ("12345", "admin", "change-me", "changeme", "example", "letmein", "passw0rd", "password", "secret", "ubuntu")
-) | {"prom-operator"}
-"""What charts and installers come with; `prom-operator` is Grafana's in kube-prometheus-stack."""
-SECRET_LINE = re.compile(
-    r"^\s*-?\s*(?P<key>[\w.-]*(?:password|passwd|secretkey|secret_key|apitoken|api_token|clientsecret))\s*:\s*"
-    r"[\"']?(?P<value>[^\s\"'#{}\[\]]+)[\"']?\s*(?:#.*)?$",
-    re.IGNORECASE,
-)
 
 
 @law("gitops-repository")
@@ -85,7 +71,7 @@ def revision_is_named(env: Environment) -> Iterator[Breach]:
 REALMS = ("cluster", "bootstrap")
 
 
-def _clusters(env: Environment) -> dict[str, str]:
+def clusters(env: Environment) -> dict[str, str]:
     """Name → path of every cluster there is."""
     found = {env.bootstrap.name: "bootstrap.name"} if env.bootstrap else {}
     return found | ({env.cluster.name: "cluster.name"} if env.cluster else {})
@@ -94,7 +80,7 @@ def _clusters(env: Environment) -> dict[str, str]:
 @law("gitops-cluster-unknown")
 def reconciled_cluster_exists(env: Environment) -> Iterator[Breach]:
     """A cluster that is reconciled is one of the environment's."""
-    known = _clusters(env)
+    known = clusters(env)
     for name in env.gitops.clusters if env.gitops else ():
         if name not in known:
             against = next(iter(known.values()), "cluster")
@@ -110,13 +96,13 @@ def reconciled_cluster_exists(env: Environment) -> Iterator[Breach]:
 @law("gitops-cluster-missing", "warning", unless=("gitops-cluster-unknown",))
 def every_cluster_is_reconciled(env: Environment) -> Iterator[Breach]:
     """Every cluster is reconciled from Git, once anything is."""
-    for name in _clusters(env) if env.gitops else ():
+    for name in clusters(env) if env.gitops else ():
         if env.gitops and name not in env.gitops.clusters:
             yield Breach(
                 "gitops.clusters",
                 f"nothing is reconciled on {name}",
                 f"add {name}: {{ categories: [...] }}",
-                _clusters(env)[name],
+                clusters(env)[name],
             )
 
 
@@ -136,151 +122,3 @@ def cluster_has_categories(env: Environment) -> Iterator[Breach]:
     for name, cluster in env.gitops.clusters.items() if env.gitops else ():
         if not cluster.categories:
             yield Breach(f"gitops.clusters.{name}.categories", f"{name} reconciles no category", "name its folders")
-
-
-def _reconciled(env: Environment) -> Iterator[tuple[str, tuple[str, ...], Gitops]]:
-    """(cluster, categories, gitops) of every cluster that exists and is reconciled."""
-    known = _clusters(env)
-    for name, cluster in env.gitops.clusters.items() if env.gitops else ():
-        if env.gitops and name in known:
-            yield name, cluster.categories, env.gitops
-
-
-def _folders(tree: Tree, cluster: str) -> set[str]:
-    parts = (path.split("/") for path in tree)
-    return {part[1] for part in parts if part[0] == cluster and len(part) > 2}
-
-
-@tree_law("gitops-category-missing")
-def category_has_a_folder(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """A category that is named is a folder of the repository; Git keeps no empty one, so it holds at least a README."""
-    for cluster, categories, _ in _reconciled(env):
-        folders = _folders(tree, cluster)
-        for index, category in enumerate(categories):
-            if category not in folders:
-                path = f"gitops.clusters.{cluster}.categories.{index}"
-                message = f"there is no folder gitops/{env.name}/{cluster}/{category}"
-                yield Breach(path, message, nearest(category, folders), "gitops.clusters")
-
-
-@tree_law("gitops-category-unlisted", "warning", unless=("gitops-category-missing",))
-def folder_is_a_category(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """A folder of the repository is a category that is named: else nothing applies what it holds.
-
-    Flux' own root folder, `flux`, is applied by the instance.
-    """
-    for cluster, categories, gitops in _reconciled(env):
-        rooted = {"flux"} if gitops.engine == "flux" else set()
-        for folder in sorted(_folders(tree, cluster) - set(categories) - rooted):
-            message = f"nothing applies the folder gitops/{env.name}/{cluster}/{folder}"
-            yield Breach(f"gitops.clusters.{cluster}.categories", message, f"add {folder}, or remove the folder")
-
-
-def _apps(tree: Tree, cluster: str, categories: tuple[str, ...]) -> dict[str, str]:
-    """App → category, of the categories that are named."""
-    return {app: category for category, app in apps(tree, cluster) if category in categories}
-
-
-@tree_law("gitops-engine-missing", unless=("gitops-category-missing",))
-def engine_has_a_folder(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """The engine's own chart is pinned in a folder of each cluster, which the program seeds it from."""
-    for cluster, categories, gitops in _reconciled(env):
-        yield from _seeded(
-            tree, cluster, categories, ENGINE_APP[gitops.engine], f"gitops.clusters.{cluster}", "gitops.engine"
-        )
-
-
-@tree_law("gitops-seed-missing", unless=("gitops-category-missing",))
-def seeds_have_folders(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """What the program installs before Git takes over has its chart in a folder: Cilium, and Envoy Gateway where there
-    are gateways."""
-    cluster = env.cluster
-    if cluster is None:
-        return
-    named = env.gitops.clusters.get(cluster.name) if env.gitops else None
-    categories = named.categories if named else tuple(sorted(_folders(tree, cluster.name)))
-    yield from _seeded(tree, cluster.name, categories, "cilium", "cluster.cni", None)
-    if env.edge.gateways:
-        yield from _seeded(tree, cluster.name, categories, "envoy-gateway", "edge.gateways", None)
-
-
-def _seeded(
-    tree: Tree, cluster: str, categories: tuple[str, ...], app: str, path: str, against: str | None
-) -> Iterator[Breach]:
-    category = _apps(tree, cluster, categories).get(app)
-    if category is None:
-        message = f"{cluster} has no folder <category>/{app} that pins its chart"
-        yield Breach(path, message, f"add {app}/ to one of {listed(categories) or 'its categories'}", against)
-    elif chart(tree, cluster, category, app) is None:
-        message = f"{cluster}/{category}/{app} pins no chart"
-        yield Breach(path, message, "its kustomization.yaml needs a helmCharts entry", against)
-
-
-@tree_law("gitops-tunnel-missing", unless=("gitops-category-missing", "edge-cluster-missing"))
-def tunnel_has_a_connector(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """Where there is a tunnel, cloudflared runs on the cluster: else the tunnel ends nowhere."""
-    name = env.cluster.name if env.cluster else None
-    for cluster, categories, _ in _reconciled(env):
-        if env.edge.tunnel and cluster == name and "cloudflared" not in _apps(tree, cluster, categories):
-            message = f"the tunnel {env.edge.tunnel.name} ends nowhere: {cluster} has no folder <category>/cloudflared"
-            yield Breach("edge.tunnel", message, "add cloudflared/ to its networking category")
-
-
-@tree_law("gitops-app-twice")
-def app_lives_once(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """An application lives in one category of a cluster: its name is its Application's."""
-    for cluster, categories, _ in _reconciled(env):
-        seen: dict[str, str] = {}
-        for category, app in apps(tree, cluster):
-            if category in categories and seen.setdefault(app, category) != category:
-                message = f"{app} lives in {seen[app]} and in {category} on {cluster}"
-                yield Breach(f"gitops.clusters.{cluster}.categories", message, "remove one folder")
-
-
-@tree_law("gitops-yaml")
-def files_are_yaml(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """Every .yaml file of the folders can be read."""
-    for path, cluster, text in _files(env, tree):
-        try:
-            for event in yaml.parse(text, Loader=_LOADER):
-                del event
-        except yaml.YAMLError as error:
-            mark = getattr(error, "problem_mark", None)
-            line = f" line {mark.line + 1}" if mark else ""
-            what = getattr(error, "problem", None) or "cannot be read"
-            yield Breach(f"gitops.clusters.{cluster}", f"gitops/{env.name}/{path}{line}: {what}", "mend the file")
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _files(env: Environment, tree: Tree) -> Iterator[tuple[str, str, str]]:
-    """(path, cluster, text) of every YAML file that is reconciled."""
-    known = {cluster for cluster, _, _ in _reconciled(env)}
-    for path, text in sorted(tree.items()):
-        cluster = path.partition("/")[0]
-        if cluster in known and path.endswith((".yaml", ".yml")):
-            yield path, cluster, text
-
-
-@tree_law("gitops-chart-unpinned", unless=("gitops-yaml",))
-def charts_are_pinned(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """A chart that a folder names has one release, not a range and not the newest."""
-    for cluster, categories, _ in _reconciled(env):
-        for category, app in apps(tree, cluster):
-            found = chart(tree, cluster, category, app) if category in categories else None
-            if found and not PINNED.fullmatch(found.version):
-                said = f"'{found.version[:40]}'" if found.version else "nothing"
-                message = f"{cluster}/{category}/{app} pins chart {found.name} to {said}"
-                yield Breach(f"gitops.clusters.{cluster}", message, "give it one release, under a # renovate: line")
-
-
-@tree_law("secret-default", unless=("gitops-yaml",))
-def no_known_secrets(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """No well-known default password or token stands in the folders."""
-    for path, cluster, text in _files(env, tree):
-        for number, line in enumerate(text.splitlines(), 1):
-            match = SECRET_LINE.match(line)
-            if match and match["value"].lower() in DEFAULTS:
-                message = f"gitops/{env.name}/{path} line {number}: {match['key']} is a default that everybody knows"
-                yield Breach(f"gitops.clusters.{cluster}", message, "let the service make its own, or name a Secret")

@@ -161,3 +161,21 @@ def test_text_torn_anywhere(start: int, length: int, put: str) -> None:
 def test_text_of_any_kind(text: str) -> None:
     document = parse(text, "x")
     assert document.findings
+
+
+FILES = [*sorted(TREE), "arda", "arda/x", "a/b/c/d/e.yaml", "", "//", "arda/kube-system/cilium/release.yaml"]
+TEXTS = [
+    "", "a", "- a", "[" * 800, "a: " + "{a: " * 300, "helmCharts: 3", "helmCharts: [3]", "helmCharts: [{}]",
+    "helmCharts: [{name: [1], version: {}}]", "helmCharts:\n- {valuesFile: {}}", "a: 2001-99-99", "---\n---\n",
+    "a: &x [*x]", "!!python/none x", "\ud800", "\x00", "? [a]\n: b", "kind: [a]\n---\nkind: {b: c}",
+    "kind: HelmRelease\n---\nkind: OCIRepository\nspec: {url: 3, ref: []}", "spec: 1\nkind: OCIRepository",
+]  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(FILES), st.sampled_from(TEXTS), max_size=4))
+@settings(max_examples=60, deadline=None)
+def test_folders_of_any_kind(edits: dict[str, str]) -> None:
+    raw, tree = BASES["homelab"], {**TREE, **edits}
+    examined = examine(raw, tree)
+    if not examined.errors and examined.environment:
+        plan(examined.environment, tree)

@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from google.protobuf import any_pb2
+from pulumi.runtime.proto import provider_pb2, status_pb2
+
+from rehearsal.standins import kubernetes
+from rehearsal.standins.wire import Secret, decode, encode
 from rehearsal.world import World
 from rehearsal.world.kube_cluster import PROGRAM, Body, Cluster
 from rehearsal.world.kube_helm import Wanted, install
 from rehearsal.world.talos import kubeconfig_text
-from tests.rehearsal.worlds import lab
+from tests.rehearsal.worlds import Engine, lab
 
 REPOSITORY = "https://git.example.org/lab.git"
 SERVER = "https://10.0.0.100:6443"
@@ -127,3 +132,62 @@ def with_gateways(**over: Body) -> Cluster:
     make(cluster, "CiliumL2AnnouncementPolicy", "lan", api=CILIUM_IO, spec=over.get("policy", POLICY))
     make(cluster, "GatewayClass", "envoy", api=GATEWAY, spec=over.get("class_", CLASS))
     return cluster
+
+
+def named(name: str, namespace: str | None = None) -> dict[str, Any]:
+    """Metadata."""
+    return {"name": name} | ({"namespace": namespace} if namespace else {})
+
+
+def cilium_release(**over: Any) -> dict[str, Any]:
+    """The inputs of a release of Cilium that comes up."""
+    return {
+        "chart": "cilium",
+        "name": "cilium",
+        "namespace": "kube-system",
+        "version": "1.18.4",
+        "repositoryOpts": {"repo": "https://helm.cilium.io"},
+        "values": CILIUM,
+    } | over
+
+
+class Provider(Engine):
+    """The engine with a configured Kubernetes provider."""
+
+    def __init__(self, world: World, **config: Any) -> None:
+        super().__init__(kubernetes.stand_in(), world)
+        request = provider_pb2.ConfigureRequest(args=encode({"kubeconfig": Secret(kubeconfig())} | config))
+        self.servicer.Configure(request, self.call)
+
+    def create(
+        self, token: str, preview: bool = False, *, named: str = "it", **news: Any
+    ) -> tuple[str, dict[str, Any], set[Any]]:
+        """Checked and created, as the engine does it."""
+        request = provider_pb2.CheckRequest(urn=self.urn(token, named), news=encode(news))
+        inputs = self.servicer.Check(request, self.call).inputs
+        urn = self.urn(token, named)
+        answer = self.servicer.Create(
+            provider_pb2.CreateRequest(urn=urn, properties=inputs, preview=preview), self.call
+        )
+        state, secrets = decode(answer.properties)
+        return answer.id, state, set(secrets)
+
+    def faults_in_config(self, **news: Any) -> list[tuple[str, str]]:
+        request = provider_pb2.CheckRequest(urn=self.urn("pulumi:providers:kubernetes", "it"), news=encode(news))
+        return [(each.property, each.reason) for each in self.servicer.CheckConfig(request, self.call).failures]
+
+    def config_diff(self, olds: dict[str, Any], news: dict[str, Any]) -> tuple[bool, list[str]]:
+        request = provider_pb2.DiffRequest(old_inputs=encode(olds), olds=encode(olds), news=encode(news))
+        answer = self.servicer.DiffConfig(request, self.call)
+        return answer.changes == provider_pb2.DiffResponse.DIFF_SOME, list(answer.replaces)
+
+    def remove(self, token: str, known: str) -> None:
+        self.servicer.Delete(provider_pb2.DeleteRequest(id=known, urn=self.urn(token, "it")), self.call)
+
+    def half_made(self) -> tuple[str, dict[str, Any], set[Any]]:
+        """What the engine was told to remember of something that did not become ready."""
+        status = status_pb2.Status.FromString(dict(self.call.metadata)["grpc-status-details-bin"])
+        failed = provider_pb2.ErrorResourceInitFailed()
+        assert any_pb2.Any.Unpack(status.details[0], failed)
+        state, secrets = decode(failed.properties)
+        return failed.id, state, set(secrets)

@@ -3,15 +3,19 @@
 One `up` per lab is lived once; every other test goes on from a copy of that rack.
 """
 
+import contextlib
+import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pulumi import automation as auto
 
+from rehearsal.engine_events import Listener
 from rehearsal.rack import Run, Verb, open_rack
 from rehearsal.rack_folder import Lab
 from rehearsal.world import World
@@ -27,6 +31,7 @@ class Life:
     def __init__(self, name: str, folder: Path, engine: Path) -> None:
         self.name, self.folder, self._engine = name, folder, engine
         self.file = folder / f"Pulumi.{name}.yaml"
+        self.events: list[str] = []
 
     def lab(self) -> Lab:
         return Lab(self.name, self.file, ROOT / "gitops", ROOT / "__main__.py", self.name)
@@ -51,6 +56,20 @@ class Life:
         return World(raw(self.name), file=self.rack() / "world.json", repository=ROOT)
 
 
+@contextlib.contextmanager
+def every_event(heard: list[str]) -> Iterator[None]:
+    """Keep everything the engine says, word for word: the rack itself keeps no values."""
+    listen = Listener.__call__
+
+    def hear(listener: Listener, event: auto.EngineEvent) -> None:
+        heard.append(repr(event) + json.dumps(event, default=lambda one: getattr(one, "__dict__", str(one))))
+        listen(listener, event)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Listener, "__call__", hear)
+        yield
+
+
 @pytest.fixture(scope="module")
 def stood(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Callable[[str], Life]:
     """A lab after its first `up`; made once, never changed."""
@@ -60,7 +79,8 @@ def stood(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Callable[[s
         if name not in made:
             life = Life(name, tmp_path_factory.mktemp(name), engine)
             life.edited(lambda _: None)
-            run = life.run("up", fresh=True)
+            with every_event(life.events):
+                run = life.run("up", fresh=True)
             assert run.well, run.errors()
             made[name] = life
         return made[name]
@@ -108,6 +128,9 @@ def test_no_secret_that_the_world_issued_is_in_clear_anywhere(lab: str, stood: C
             found = [secret[:6] for secret in secrets if secret in text]
             assert not found, f"{file.relative_to(life.rack())} holds secrets that begin {found}"
     assert looked > 5
+    said = "\n".join(life.events)
+    assert "arda-secrets" in said
+    assert not [secret[:6] for secret in secrets if secret in said], "the engine's events hold a secret"
 
 
 def test_one_more_worker_is_one_more_configuration_and_the_network_s_files(living: Callable[[str], Life]) -> None:

@@ -13,16 +13,17 @@ from pulumi import automation as auto
 from rich.console import Console
 
 from cli import rehearsed
-from cli.check import show
+from cli.check import judge, show
 from cli.console import complain, console
 from cli.engine import EngineMissing, find_engine
 from cli.progress import RunProgress, by_realm
 from cli.stack_files import ROOT, StackFile
+from model.plan import plan
 from rehearsal.engine import EngineTrouble
 from rehearsal.engine_events import Diagnostic
 from rehearsal.locks import RackBusy
 from rehearsal.rack import Lab, Rack, Run, Verb, open_rack
-from rehearsal.report import forecast, plain_outputs, protected
+from rehearsal.report import durations_in, forecast, plain_outputs, protected
 from rehearsal.stack_copy import NotAStackFile
 from rehearsal.world_process import WorldTrouble
 
@@ -38,6 +39,8 @@ class Rehearsal:
     rack: Rack
     out: Console
     stack: str
+    leftovers: set[str]
+    """What the plan says that a destroy leaves standing."""
     started: float = field(default_factory=time.monotonic)
     told: set[Diagnostic] = field(default_factory=set)
     """Warnings already shown: the same one comes back with every run."""
@@ -70,7 +73,8 @@ class Rehearsal:
             rehearsed.changed(self.out, second.transcript.changed())
         state = self.rack.state()
         outputs, secret = plain_outputs(state)
-        rehearsed.summary(self.out, forecast(state), outputs, secret)
+        whole = forecast(state, durations_in(self.rack.world().entries()))
+        rehearsed.summary(self.out, self.rack.world(), whole, outputs, secret)
         rehearsed.next_steps(self.out, self.stack, self.rack.folder.path, outputs.get("nextSteps"))
         kept = promised == made and not second.transcript.changed()
         rehearsed.closing(self.out, self.stack, time.monotonic() - self.started, kept=kept)
@@ -86,6 +90,10 @@ class Rehearsal:
         if run.refused and protected(state):
             rehearsed.protection(self.out, protected(state), self.stack)
             return REFUSED
+        if verb == "destroy" and run.well:
+            left = set(self.rack.world().leftovers())
+            rehearsed.left(self.out, self.leftovers, left)
+            return FINE if left == self.leftovers else REFUSED
         return FINE if run.well else self.ended(run)
 
     def ended(self, run: Run) -> int:
@@ -97,17 +105,18 @@ class Rehearsal:
 def rehearse(stack: StackFile, verb: Verb | None, *, fresh: bool, unprotect: bool) -> int:
     """Rehearse the whole life of `stack`, or one `verb` of it; the exit code. Says everything it has to say itself."""
     out = console()
-    document = stack.read()
-    if document.environment is None:
-        show(console(stderr=True), stack, list(document.findings))
+    checked = judge(stack)
+    if checked.environment is None or not checked.sound:
+        show(console(stderr=True), stack, [one for one in checked.findings if one.grade == "error"])
         return REFUSED
+    leftovers = set(plan(checked.environment, checked.tree).leftovers)
     typed = f"rehearse {stack.stack}{f' {verb}' if verb else ''}"
     rehearsed.banner(out, stack.stack, RACKS / stack.rack)
     try:
         lab = Lab(stack.stack, stack.path, stack.gitops(), ROOT / "__main__.py", stack.rack)
         binary = find_engine()
         with open_rack(RACKS, lab, binary, fresh=fresh or verb is None, doing=typed) as rack:
-            rehearsal = Rehearsal(rack, out, stack.typed)
+            rehearsal = Rehearsal(rack, out, stack.typed, leftovers)
             return rehearsal.step(verb, unprotect=unprotect) if verb else rehearsal.whole()
     except NotAStackFile as refusal:
         complain(f"{stack.path} {refusal}.")

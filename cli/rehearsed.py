@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+from rich.columns import Columns
 from rich.console import Console
 from rich.padding import Padding
 from rich.panel import Panel
@@ -22,6 +23,8 @@ from rehearsal.engine_events import Diagnostic, Step, name_of
 from rehearsal.locks import LiftedLock
 from rehearsal.rack import Run, Verb
 from rehearsal.report import Forecast, Span
+from rehearsal.standing import standing
+from rehearsal.world import World
 
 _WILL = {"preview": "would ", "up": "", "refresh": "", "destroy": ""}
 _DONE = {
@@ -53,13 +56,13 @@ def banner(out: Console, stack: str, folder: Path) -> None:
     out.print(Panel(text, title="rehearsal", title_align="left", border_style="cyan", padding=(0, 1)))
 
 
-def found(out: Console, state: Mapping[str, Any], world: Mapping[str, Any], lifted: Sequence[LiftedLock]) -> None:
+def found(out: Console, state: Mapping[str, Any], world: World, lifted: Sequence[LiftedLock]) -> None:
     """Say what an earlier step left in this rack, and what a cut one left unfinished."""
     for lock in lifted:
         line = f"The engine of an earlier run died (process {lock.pid}, {lock.since}); the lock it left is lifted."
         _say(out, line, "yellow")
     resources = len(state.get("resources") or ())
-    events = len(world.get("journal") or ())
+    events = len(world.entries())
     pending = state.get("pending_operations") or ()
     if resources or events:
         there = f"{count(resources, 'resource')} in the state, {count(events, 'event')} in the World"
@@ -164,10 +167,13 @@ def protection(out: Console, urns: Sequence[str], stack: str) -> None:
         out.print(Text(f"    pulumi state unprotect '{urn}'", style="bold"), soft_wrap=True)
 
 
-def summary(out: Console, whole: Forecast, outputs: Mapping[str, Any], secret: Sequence[str]) -> None:
+def summary(out: Console, world: World, whole: Forecast, outputs: Mapping[str, Any], secret: Sequence[str]) -> None:
     """What stands, at which addresses, and how long the same takes on real machines."""
-    if whole.phases:
-        _standing(out, whole)
+    _title(out, "What stands in the World")
+    for where, sentences in standing(world):
+        out.print(Text(f"  {where}"))
+        for sentence in sentences:
+            out.print(Padding(Text(sentence), (0, 0, 0, 4), expand=False))
     for title, key in (("Addresses", "addresses"), ("Where to open it", "urls")):
         _pairs(out, title, outputs.get(key))
     if secret:
@@ -177,44 +183,31 @@ def summary(out: Console, whole: Forecast, outputs: Mapping[str, Any], secret: S
         _real_time(out, whole)
 
 
-def _standing(out: Console, whole: Forecast) -> None:
-    table = _table("realm", "resources")
-    for phase in whole.phases:
-        kinds = ", ".join(kind if number == 1 else f"{number} {kind}" for kind, number in sorted(phase.kinds.items()))
-        table.add_row(phase.realm, kinds)
-    out.print()
-    out.print(Text("What stands", style="bold"))
-    out.print(table)
-
-
 def _pairs(out: Console, title: str, entries: Any) -> None:
     if not isinstance(entries, dict) or not entries:
         return
-    out.print()
-    out.print(Text(title, style="bold"))
-    grid = Table.grid(padding=(0, 2))
-    for name, value in sorted(entries.items()):
-        grid.add_row(f"  {name}", Text(str(value)))
-    out.print(grid)
+    _title(out, title)
+    cells = [f"{name}  {value}" for name, value in sorted(entries.items())]
+    out.print(Padding(Columns(cells, padding=(0, 3), column_first=True), (0, 0, 0, 2), expand=False))
 
 
 def _real_time(out: Console, whole: Forecast) -> None:
-    table = _table("realm", "takes", "stands after")
+    table = _table("realm", "takes", "stands after", "resources")
     for phase in whole.phases:
-        table.add_row(phase.realm, span(phase.takes), span(phase.stands_after))
-    out.print()
-    out.print(Text("How long this takes on real machines", style="bold"))
+        kinds = ", ".join(kind if number == 1 else f"{number} {kind}" for kind, number in sorted(phase.kinds.items()))
+        table.add_row(phase.realm, span(phase.takes), span(phase.stands_after), kinds)
+    _title(out, "How long this takes on real machines")
     out.print(table)
     out.print(Text.assemble("  All of it: ", (span(whole.whole), "bold"), ". Its longest chain, where time is lost:"))
-    for link in sorted(whole.chain, key=lambda link: -link.takes.high)[:_CHAIN_SHOWN]:
+    slow = sorted(whole.chain, key=lambda link: -link.takes.high)[:_CHAIN_SHOWN]
+    for link in sorted(slow, key=whole.chain.index):
         takes = span(Span(link.takes.low, link.takes.high))
         out.print(Text.assemble(f"    {link.name}  {takes}  ", (link.takes.source, "dim")), soft_wrap=True)
 
 
 def next_steps(out: Console, stack: str, folder: Path, steps: Any) -> None:
     """Where to look next: on the rack, and what the program itself says about real machines."""
-    out.print()
-    out.print(Text("Where to look next", style="bold"))
+    _title(out, "Where to look next")
     grid = Table.grid(padding=(0, 2))
     grid.add_row(f"  ./lab rehearse {stack} preview", "after an edit of the stack file: what it would change")
     grid.add_row(f"  ./lab rehearse {stack} destroy", "what is refused, and what would stay behind")
@@ -236,6 +229,20 @@ def closing(out: Console, stack: str, took: float, *, kept: bool) -> None:
         )
 
 
+def left(out: Console, promised: Set[str], found: Set[str]) -> None:
+    """After a destroy: what still stands, against what the plan says will."""
+    if promised == found:
+        _title(out, f"Left standing, exactly as the plan says: {count(len(found), 'thing')}")
+    else:
+        _title(out, "What is left standing is not what the plan says")
+    for name in sorted(promised & found):
+        out.print(Text(f"  {name}"))
+    for name in sorted(found - promised):
+        out.print(Text(f"  {name}: not in the plan", style="red"))
+    for name in sorted(promised - found):
+        out.print(Text(f"  {name}: in the plan, and gone", style="red"))
+
+
 def how_to_go_on(out: Console, stack: str, folder: Path, run: Run) -> None:
     """After a run that did not go well: the World is as it was left, and a step goes on from there."""
     out.print()
@@ -254,6 +261,11 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def _title(out: Console, title: str) -> None:
+    out.print()
+    out.print(Text(title, style="bold"))
 
 
 def _say(out: Console, sentence: str, style: str = "") -> None:

@@ -53,7 +53,7 @@ _TALOS = {
     "talos.Bootstrap.create": Duration(60, 600, "assumed; high: the provider's create timeout, 10 m"),
 }
 _REST = {
-    "command.Command.create": Duration(1, 300, "assumed: seconds; the first to reach a Pi waits for its first boot"),
+    "command.Command.create": Duration(1, 30, "assumed: seconds; what it starts or waits for has rows of its own"),
     "command.Command.update": Duration(1, 60, "assumed: a command that finds its work done"),
     "random.RandomBytes.create": _NOTHING,
 }

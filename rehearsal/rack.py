@@ -18,12 +18,14 @@ from typing import Any, Literal
 
 from pulumi import automation as auto
 
+from model.document import parse
 from rehearsal.engine import Engine, engine_environment, scrubbed_process
 from rehearsal.engine_events import Diagnostic, Listener, Transcript
 from rehearsal.interrupts import Interrupts
 from rehearsal.locks import LiftedLock, lift_dead, only_one
 from rehearsal.program import InlineProgram
 from rehearsal.rack_folder import Lab, RackFolder, make_private, write_private
+from rehearsal.world import World
 from rehearsal.world_process import world
 from stacks.checkout import GITOPS_VARIABLE
 
@@ -69,11 +71,13 @@ class Rack:
         stack: auto.Stack,
         engine: Engine,
         program: InlineProgram,
+        environment: dict[str, Any],
         lifted: list[LiftedLock],
     ) -> None:
         """Take the parts as `open_rack` has made them; `lifted` are the dead engines' locks it removed."""
         self.folder = folder
         self.lifted = lifted
+        self._environment = environment
         self._stack = stack
         self._engine = engine
         self._program = program
@@ -121,9 +125,11 @@ class Rack:
         """Take the protection off every resource in the state, as a person does by hand before a destroy."""
         self._ask("state", "unprotect", "--all", "--yes")
 
-    def world(self) -> dict[str, Any]:
-        """What the World holds, as it was last saved."""
-        return dict(json.loads(self.folder.world.read_text(encoding="utf-8")))
+    def world(self) -> World:
+        """The World as it was last saved, to be asked. It is a copy: what is done to it happens nowhere."""
+        world = World(self._environment, file=self.folder.world)
+        world.file = None
+        return world
 
     def _ask(self, *words: str) -> auto.CommandResult:
         return self._engine.run([*words, "--stack", self._stack.name], self._stack.workspace.work_dir, {})
@@ -161,7 +167,8 @@ def open_rack(racks: Path, lab: Lab, binary: Path, *, fresh: bool, doing: str) -
             else:
                 stack = auto.Stack.select(lab.stack, workspace)
             folder.copy_stack_file(lab)
-            yield Rack(folder, stack, engine, program, lifted)
+            environment = parse(lab.stack_file.read_text(encoding="utf-8"), lab.stack_file.name).environment
+            yield Rack(folder, stack, engine, program, environment or {}, lifted)
 
 
 def _make_stack(

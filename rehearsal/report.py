@@ -2,7 +2,7 @@
 
 Owns the arithmetic over the engine's own dependency graph: which resource can start when, the longest chain, and each
 realm's share. Refuses to invent an order (the graph is the state's, as the engine recorded it) or a duration (each
-comes from `durations`, with its source).
+comes from `durations`, by way of what the World journaled, with its source).
 """
 
 from __future__ import annotations
@@ -53,19 +53,51 @@ class Link:
 
 @dataclass(frozen=True)
 class Forecast:
-    """The whole `up` on real machines. `chain` is what no parallel work can shorten, in order, less what is instant."""
+    """A whole `up` on real machines. `chain` is what no parallel work can shorten, in order, less what is instant."""
 
     whole: Span
     phases: list[Phase]
     chain: list[Link]
 
 
-def real_duration(resource: Resource) -> Duration:
-    """How long creating `resource` takes on real machines; nothing for what exists only in the state."""
-    if not resource.get("custom") or kind_of(resource["urn"]).startswith("pulumi:"):
-        return _NO_TIME
-    package, _, kind = resource["type"].partition(":")
-    return duration(f"{package}.{kind.rpartition(':')[2]}.create")
+def durations_in(journal: Sequence[Mapping[str, Any]]) -> Callable[[Resource], Duration]:
+    """How long each resource takes on real machines, by what its making set in motion in the World (`World.entries`).
+
+    Different machines work at once, one machine does one thing after the other. What happened on machines is what
+    takes the time; the API call that set it off counts where nothing did.
+    """
+    entries: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in journal:
+        entries.setdefault(entry.get("resource", ""), []).append(entry)
+
+    def takes(resource: Resource) -> Duration:
+        if not _is_made(resource):
+            return _NO_TIME
+        mine = entries.get(name_of(resource["urn"]), [])
+        if not mine:
+            package, _, kind = resource["type"].partition(":")
+            return duration(f"{package}.{kind.rpartition(':')[2]}.create")
+        on_machines = [entry for entry in mine if "." not in entry["kind"]]
+        return _slowest(on_machines or mine)
+
+    return takes
+
+
+def _slowest(entries: Sequence[Mapping[str, Any]]) -> Duration:
+    """The subject that is busy longest, with all that was done to it."""
+    by_subject: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in entries:
+        by_subject.setdefault(entry["subject"], []).append(entry)
+    longest = max(by_subject.values(), key=lambda mine: sum(entry["high"] for entry in mine))
+    done = ", then ".join(entry["operation"] for entry in longest)
+    cited = sorted({entry["source"] for entry in longest if not entry["source"].startswith("assumed")})
+    source = f"{done} ({'; '.join(cited) or 'assumed'})"
+    return Duration(sum(entry["low"] for entry in longest), sum(entry["high"] for entry in longest), source)
+
+
+def _is_made(resource: Resource) -> bool:
+    """Whether something outside the state stands for it: a component and a provider are the engine's affair."""
+    return bool(resource.get("custom")) and not kind_of(resource["urn"]).startswith("pulumi:")
 
 
 def realm_of(urn: str, realms: frozenset[str] = frozenset()) -> str:
@@ -83,7 +115,7 @@ def realms_in(urns: Sequence[str]) -> frozenset[str]:
     return frozenset(realm_of(urn) for urn in urns) - {SHARED}
 
 
-def forecast(state: Mapping[str, Any], takes: Callable[[Resource], Duration] = real_duration) -> Forecast:
+def forecast(state: Mapping[str, Any], takes: Callable[[Resource], Duration]) -> Forecast:
     """What the exported `state` of a finished `up` says about the same `up` on real machines.
 
     `takes` gives each resource's duration. Everything starts as soon as what it needs is done, as the engine does it.
@@ -136,7 +168,7 @@ def _phases(
     realms = realms_in(list(resources))
     members: dict[str, list[str]] = {}
     for urn, resource in resources.items():
-        if resource.get("custom") and not kind_of(urn).startswith("pulumi:"):
+        if _is_made(resource):
             members.setdefault(realm_of(urn, realms), []).append(urn)
     phases = []
     for realm, urns in members.items():

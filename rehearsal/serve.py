@@ -22,6 +22,7 @@ import grpc
 import yaml
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from model.document import parse
 from rehearsal.faults import Faults, load_faults
 from rehearsal.standins import cloudflare, command, kubernetes, random, talos
 from rehearsal.standins.base import StandIn
@@ -63,9 +64,9 @@ def kill_engine(parent: int) -> None:
 
 def read_environment(file: Path) -> dict[str, Any]:
     """The raw environment of a stack file: ``config: iluvatar:environment``, or the whole file without a config."""
-    document: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-    environment: dict[str, Any] = document.get("config", {}).get("iluvatar:environment", document)
-    return environment
+    text = file.read_text(encoding="utf-8")
+    # Read as the engine reads it: to PyYAML an unquoted MAC is a number, and the World would know another machine.
+    return parse(text, file.name).environment or yaml.safe_load(text)
 
 
 def _arguments() -> argparse.Namespace:

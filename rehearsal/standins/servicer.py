@@ -27,7 +27,7 @@ from rehearsal.standins.answers import (
 from rehearsal.standins.base import Context, Kind, Session, StandIn
 from rehearsal.standins.schema import Shape
 from rehearsal.standins.wire import Path, decode, encode, reveal
-from rehearsal.world import World
+from rehearsal.world import ACTING, World
 from rehearsal.world.errors import EngineKilled, InitFailed, Refusal
 
 _Request = (
@@ -242,12 +242,16 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 yield
             return
         ctx.fault("before")
-        if kind.holds_world:
-            with self.world.change():
+        acting = ACTING.set(ctx.name)
+        try:
+            if kind.holds_world:
+                with self.world.change():
+                    yield
+            else:
                 yield
-        else:
-            yield
-            self.world.save()
+                self.world.save()
+        finally:
+            ACTING.reset(acting)
         ctx.fault("after")
 
     @contextmanager

@@ -8,6 +8,7 @@ to or from one but ``/dev/null``. What the shims do is ``rehearsal.world.host_to
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import json
 import re
 import shlex
@@ -17,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +117,7 @@ def _answering(world: World, host: dict[str, Any], bash: str, scratch: str) -> I
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(16)
-        thread = threading.Thread(target=_serve, args=(listener, world, host, bash), daemon=True)
+        thread = _thread(_serve, listener, world, host, bash)
         thread.start()
         try:
             yield address
@@ -126,6 +127,11 @@ def _answering(world: World, host: dict[str, Any], bash: str, scratch: str) -> I
             thread.join(timeout=1.0)
 
 
+def _thread(target: Callable[..., None], *args: object) -> threading.Thread:
+    """A thread that acts for whom this one acts: what a shim does is journaled as its command's."""
+    return threading.Thread(target=contextvars.copy_context().run, args=(target, *args), daemon=True)
+
+
 def _serve(listener: socket.socket, world: World, host: dict[str, Any], bash: str) -> None:
     while True:
         try:
@@ -133,7 +139,7 @@ def _serve(listener: socket.socket, world: World, host: dict[str, Any], bash: st
         except OSError:
             return
         # One thread a call: in a pipeline one program's input is another's output.
-        threading.Thread(target=_answer, args=(stream, world, host, bash), daemon=True).start()
+        _thread(_answer, stream, world, host, bash).start()
 
 
 def _answer(stream: socket.socket, world: World, host: dict[str, Any], bash: str) -> None:

@@ -13,6 +13,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ from rehearsal.world.machines import Machines
 from rehearsal.world.talos import Talos
 
 VERSION = 1
+ACTING: ContextVar[str] = ContextVar("acting", default="")
+"""For whom the World is being changed: the logical name of the resource whose operation this is."""
+
 _BEGIN = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
 
 
@@ -85,6 +89,7 @@ class World:
                 "operation": operation,
                 "kind": kind,
                 "subject": subject,
+                "resource": ACTING.get(),
                 "low": takes.low,
                 "high": takes.high,
                 "source": takes.source,
@@ -93,7 +98,7 @@ class World:
         self.data["clock"] += takes.low
 
     def entries(self) -> list[dict[str, Any]]:
-        """The journal, oldest first: ``{at, operation, kind, subject, low, high, source}``, times in seconds."""
+        """The journal, oldest first: ``{at, operation, kind, subject, resource, low, high, source}``, times in s."""
         return list(self.data["journal"])
 
     def now(self) -> str:

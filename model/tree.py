@@ -64,8 +64,8 @@ def _kustomize_chart(tree: Tree, folder: str) -> Chart | None:
 
 
 def _flux_chart(tree: Tree, folder: str) -> Chart | None:
-    documents = {document.get("kind"): document for document in _documents(tree.get(f"{folder}/release.yaml"))}
-    source, release = _spec(documents.get("OCIRepository")), documents.get("HelmRelease") or {}
+    kinds = {str(document.get("kind")): document for document in documents(tree.get(f"{folder}/release.yaml"))}
+    source, release = _spec(kinds.get("OCIRepository")), kinds.get("HelmRelease") or {}
     metadata = release.get("metadata")
     if not source or not isinstance(metadata, dict):
         return None
@@ -100,10 +100,11 @@ def _spec(document: Any) -> dict[str, Any]:
 
 
 def _mapping(text: str | None) -> dict[str, Any]:
-    return next(iter(_documents(text)), {})
+    return next(iter(documents(text)), {})
 
 
-def _documents(text: str | None) -> list[dict[str, Any]]:
+def documents(text: str | None) -> list[dict[str, Any]]:
+    """The mappings that a YAML text holds, one a document; none when there is no text or it cannot be read."""
     try:
         found = list(yaml.safe_load_all(text or ""))
     except (yaml.YAMLError, ValueError, RecursionError):  # no YAML, an impossible date, nesting without end

@@ -9,6 +9,7 @@ from model.laws import (
     cilium,
     cluster,
     edge,
+    flux,
     folders,
     gitops,
     hardware,
@@ -38,6 +39,7 @@ REALMS = (
     storage,
     gitops,
     folders,
+    flux,
 )
 """Every module that holds laws."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import yaml
 
 from model.environment import Environment
-from model.gitops import ENGINE_APP, Gitops
+from model.gitops import ENGINE_APP, FLUX_INSTANCE_APP, Gitops
 from model.laws.gitops import clusters
 from model.laws.registry import Breach, tree_law
 from model.laws.words import listed, nearest
@@ -28,7 +28,7 @@ SECRET_LINE = re.compile(
 )
 
 
-def _reconciled(env: Environment) -> Iterator[tuple[str, tuple[str, ...], Gitops]]:
+def reconciled(env: Environment) -> Iterator[tuple[str, tuple[str, ...], Gitops]]:
     """(cluster, categories, gitops) of every cluster that exists and is reconciled."""
     known = clusters(env)
     for name, cluster in env.gitops.clusters.items() if env.gitops else ():
@@ -44,7 +44,7 @@ def _folders(tree: Tree, cluster: str) -> set[str]:
 @tree_law("gitops-category-missing")
 def category_has_a_folder(env: Environment, tree: Tree) -> Iterator[Breach]:
     """A category that is named is a folder of the repository; Git keeps no empty one, so it holds at least a README."""
-    for cluster, categories, _ in _reconciled(env):
+    for cluster, categories, _ in reconciled(env):
         folders = _folders(tree, cluster)
         for index, category in enumerate(categories):
             if category not in folders:
@@ -59,7 +59,7 @@ def folder_is_a_category(env: Environment, tree: Tree) -> Iterator[Breach]:
 
     Flux' own root folder, `flux`, is applied by the instance.
     """
-    for cluster, categories, gitops in _reconciled(env):
+    for cluster, categories, gitops in reconciled(env):
         rooted = {"flux"} if gitops.engine == "flux" else set()
         for folder in sorted(_folders(tree, cluster) - set(categories) - rooted):
             message = f"nothing applies the folder gitops/{env.name}/{cluster}/{folder}"
@@ -74,10 +74,13 @@ def _apps(tree: Tree, cluster: str, categories: tuple[str, ...]) -> dict[str, st
 @tree_law("gitops-engine-missing", unless=("gitops-category-missing",))
 def engine_has_a_folder(env: Environment, tree: Tree) -> Iterator[Breach]:
     """The engine's own chart is pinned in a folder of each cluster, which the program seeds it from."""
-    for cluster, categories, gitops in _reconciled(env):
+    for cluster, categories, gitops in reconciled(env):
         yield from _seeded(
             tree, cluster, categories, ENGINE_APP[gitops.engine], f"gitops.clusters.{cluster}", "gitops.engine"
         )
+        if gitops.engine == "flux":
+            where = f"gitops.clusters.{cluster}"
+            yield from _seeded(tree, cluster, categories, FLUX_INSTANCE_APP, where, "gitops.engine")
 
 
 @tree_law("gitops-seed-missing", unless=("gitops-category-missing",))
@@ -110,7 +113,7 @@ def _seeded(
 def tunnel_has_a_connector(env: Environment, tree: Tree) -> Iterator[Breach]:
     """Where there is a tunnel, cloudflared runs on the cluster: else the tunnel ends nowhere."""
     name = env.cluster.name if env.cluster else None
-    for cluster, categories, _ in _reconciled(env):
+    for cluster, categories, _ in reconciled(env):
         if env.edge.tunnel and cluster == name and "cloudflared" not in _apps(tree, cluster, categories):
             message = f"the tunnel {env.edge.tunnel.name} ends nowhere: {cluster} has no folder <category>/cloudflared"
             yield Breach("edge.tunnel", message, "add cloudflared/ to its networking category")
@@ -119,7 +122,7 @@ def tunnel_has_a_connector(env: Environment, tree: Tree) -> Iterator[Breach]:
 @tree_law("gitops-app-twice")
 def app_lives_once(env: Environment, tree: Tree) -> Iterator[Breach]:
     """An application lives in one category of a cluster: its name is its Application's."""
-    for cluster, categories, _ in _reconciled(env):
+    for cluster, categories, _ in reconciled(env):
         seen: dict[str, str] = {}
         for category, app in apps(tree, cluster):
             if category in categories and seen.setdefault(app, category) != category:
@@ -157,7 +160,7 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def _files(env: Environment, tree: Tree) -> Iterator[tuple[str, str, str]]:
     """(path, cluster, text) of every YAML file that is reconciled."""
-    known = {cluster for cluster, _, _ in _reconciled(env)}
+    known = {cluster for cluster, _, _ in reconciled(env)}
     for path, text in sorted(tree.items()):
         cluster = path.partition("/")[0]
         if cluster in known and path.endswith((".yaml", ".yml")):
@@ -167,7 +170,7 @@ def _files(env: Environment, tree: Tree) -> Iterator[tuple[str, str, str]]:
 @tree_law("gitops-chart-unpinned", unless=("gitops-yaml",))
 def charts_are_pinned(env: Environment, tree: Tree) -> Iterator[Breach]:
     """A chart that a folder names has one release, not a range and not the newest."""
-    for cluster, categories, _ in _reconciled(env):
+    for cluster, categories, _ in reconciled(env):
         for category, app in apps(tree, cluster):
             found = chart(tree, cluster, category, app) if category in categories else None
             if found and not PINNED.fullmatch(found.version):

@@ -45,16 +45,16 @@ def stack(name: str) -> dict[str, Any]:
     return document.environment
 
 
-def small_tree() -> dict[str, str]:
-    """The GitOps folders that homelab needs at least: path below `gitops/homelab/` to text."""
-    return dict(read(FIXTURES / "tree.yaml"))
+def small_tree(name: str = "homelab") -> dict[str, str]:
+    """The GitOps folders that a lab needs at least: path below `gitops/<name>/` to text."""
+    return dict(read(FIXTURES / "trees" / f"{name}.yaml"))
 
 
 def invalid(name: str) -> Case:
     """A fixture with its edits done."""
     spec = read(FIXTURES / "invalid" / f"{name}.yaml")
     base = stack(spec["of"])
-    tree = small_tree() if "tree" in spec else None
+    tree = small_tree(spec["of"]) if "tree" in spec else None
     already = found(base, tree)
     for edit in spec.get("tree") or ():
         assert tree is not None

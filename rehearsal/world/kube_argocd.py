@@ -21,6 +21,7 @@ from rehearsal.world.kube_cluster import Body, Cluster
 
 _ARGO = "argocd"
 _HERE = ("https://kubernetes.default.svc", "in-cluster")
+_UNREADABLE = "Failed to load target state: failed to generate manifest: "
 _EXPRESSION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")
 
 
@@ -230,23 +231,28 @@ def _stuck(cluster: Cluster, body: Body, namespace: str | None) -> str | None:
 
 
 def _read(folder: Path) -> Iterator[Body]:
-    """The folder's kustomization and the objects it names; ``_Trouble`` when there is none."""
+    """The kustomization in ``folder``, its bases', and the objects they name; ``_Trouble`` when there is none."""
     file = folder / "kustomization.yaml"
     if not file.is_file():
         raise _Trouble(
-            "ComparisonError", f"Failed to load target state: {folder.name}: app path does not exist or is empty"
+            "ComparisonError", f"{_UNREADABLE}{folder.name}: app path does not exist or has no kustomization"
         )
     kustomization = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     yield {"kind": "Kustomization", "metadata": {}, "helmCharts": kustomization.get("helmCharts") or []}
+    namespace = {"namespace": kustomization["namespace"]} if kustomization.get("namespace") else {}
     for resource in kustomization.get("resources") or ():
-        path = folder / resource
-        if path.is_file():
-            for body in yaml.safe_load_all(path.read_text(encoding="utf-8")):
-                if body:
-                    namespace = {"namespace": kustomization["namespace"]} if kustomization.get("namespace") else {}
-                    yield {**body, "metadata": {**body["metadata"], **namespace}}
-        elif not path.is_dir() and "://" not in str(resource):
-            raise _Trouble("ComparisonError", f"Failed to load target state: {folder.name}: {resource}: no such file")
+        for body in _resource(folder, str(resource)):
+            yield {**body, "metadata": {**body["metadata"], **namespace}}
+
+
+def _resource(folder: Path, resource: str) -> Iterator[Body]:
+    path = (folder / resource).resolve()
+    if path.is_dir():
+        yield from _read(path)
+    elif path.is_file():
+        yield from (body for body in yaml.safe_load_all(path.read_text(encoding="utf-8")) if body)
+    elif "://" not in resource:
+        raise _Trouble("ComparisonError", f"{_UNREADABLE}{folder.name}: {resource}: no such file")
 
 
 def _brought(documents: list[Body]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ _SOURCES = {"OCIRepository": "oci://", "GitRepository": ("https://", "ssh://", "
 
 
 def instance(cluster: Cluster, namespace: str, name: str, values: Body, manager: str) -> None:
-    """The chart flux-instance: a FluxInstance named after its release, with what ``values.instance`` says. ``Refusal`` by the API."""
+    """The chart flux-instance: a FluxInstance named after its release, with ``values.instance`` as its spec."""
     told: Body = values.get("instance") or {}
     spec = {"distribution": {"version": "2.x", "registry": "ghcr.io/fluxcd"}, **told}
     cluster.apply(

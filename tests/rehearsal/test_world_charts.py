@@ -89,6 +89,11 @@ def test_cilium_reaches_the_api_over_the_endpoint_as_well(main: Cluster):
     assert seed(main, "cilium", values=values)["status"] == "deployed"
 
 
+def test_a_chart_is_had_from_wherever_it_is_published(main: Cluster):
+    release = seed(main, "cilium", chart="oci://quay.io/cilium/charts/cilium", repository=None)
+    assert release["status"] == "deployed"
+
+
 def test_a_privileged_chart_is_kept_out_of_a_namespace_that_enforces_baseline(main: Cluster):
     release = seed(main, "cilium", namespace="net")
     assert re.search('pods are forbidden: violates PodSecurity "baseline:latest"', release["reasons"][0])

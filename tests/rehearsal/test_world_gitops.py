@@ -123,6 +123,17 @@ def test_an_application_tells_of_a_chart_that_cannot_be_had(tmp_path: Path):
     assert "failed to download" in status["conditions"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("resources", "status"), [("[../../shared/thing]", "Synced"), ("[../../shared/gone]", "Unknown")]
+)
+def test_an_application_may_stand_on_a_shared_base(tmp_path: Path, resources: str, status: str):
+    root = _tree(tmp_path, "apps/one", "shared/thing")
+    own = root / "gitops/lab/main/apps/one/kustomization.yaml"
+    own.write_text(f"resources: {resources}\n", encoding="utf-8")
+    cluster, _ = _with_argo(root)
+    assert cluster.objects("Application")[0]["status"]["sync"]["status"] == status
+
+
 def test_an_application_whose_pods_are_forbidden_is_degraded(tmp_path: Path):
     root = _tree(tmp_path, "apps/one")
     pod = {"hostNetwork": True, "containers": [{"name": "c", "image": "i"}]}

@@ -1,4 +1,4 @@
-"""The Kubernetes provider's stand-in (pulumi-kubernetes 4.34.2).
+"""The Kubernetes provider's stand-in.
 
 Owns what the provider itself decides: which cluster a configuration means, when a change is a replacement, what a
 preview can know, what is secret in the state. What an API server, Helm or a controller answers is
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from importlib.metadata import version
 from typing import Any
 
 from rehearsal.standins.base import (
@@ -230,4 +231,4 @@ def _another_cluster(old: Any, new: Any) -> bool:
 
 def stand_in() -> Kubernetes:
     """What the engine talks to instead of the Kubernetes provider."""
-    return Kubernetes("4.34.2", [Release()])
+    return Kubernetes(version("pulumi-kubernetes"), [Release()])

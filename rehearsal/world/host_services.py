@@ -150,7 +150,7 @@ def _curl(call: Call) -> Result:
 def _fetch(call: Call, url: str, *, quiet: bool) -> tuple[int, str]:
     address = urlsplit(url if "://" in url else f"http://{url}")
     boot_server = str(((call.world.environment.get("network") or {}).get("netboot") or {}).get("address"))
-    cluster = call.world.kubernetes.clusters.get((call.world.environment.get("bootstrap") or {}).get("name"))
+    cluster = call.world.kubernetes.clusters.get(str((call.world.environment.get("bootstrap") or {}).get("name")))
     running = {item["metadata"]["name"] for item in cluster.objects("Application")} if cluster is not None else set()
     if cluster is None or address.scheme != "http" or address.hostname != boot_server or "pi-netboot" not in running:
         port = address.port or (443 if address.scheme == "https" else 80)

@@ -7,6 +7,7 @@ handed in.
 from model.laws import (
     bootstrap,
     cilium,
+    cilium_values,
     cluster,
     edge,
     flux,
@@ -40,6 +41,7 @@ REALMS = (
     gitops,
     folders,
     flux,
+    cilium_values,
 )
 """Every module that holds laws."""
 

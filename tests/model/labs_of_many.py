@@ -115,10 +115,16 @@ def chart(name: str) -> str:
     return f"helmCharts:\n  - {{ name: {name}, repo: https://charts.example.com, version: 1.0.0, namespace: {name} }}\n"
 
 
-def tree() -> dict[str, str]:
+def tree(bgp: bool = False) -> dict[str, str]:
     """The GitOps folders such a lab needs."""
     folders = {
         f"{cluster}/seed/{app}/kustomization.yaml": chart(app) for cluster in ("arda", "ainur") for app in ("argo-cd",)
     }
+    values = (
+        "routingMode: native\nipv4NativeRoutingCIDR: 172.16.0.0/12\nloadBalancer: { algorithm: maglev }\n"
+        "hubble: { tls: { auto: { method: cronJob } } }\n"
+        f"l2announcements: {{ enabled: {str(not bgp).lower()} }}\nbgpControlPlane: {{ enabled: {str(bgp).lower()} }}\n"
+    )
     seeds = {f"arda/seed/{app}/kustomization.yaml": chart(app) for app in ("cilium", "envoy-gateway")}
+    seeds["arda/seed/cilium/values.yaml"] = values
     return folders | seeds | {"arda/seed/cloudflared/kustomization.yaml": "resources: []\n"}

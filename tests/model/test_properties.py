@@ -82,10 +82,11 @@ def planned(raw: dict[str, Any], tree: dict[str, str] | None = None) -> Any:
 @given(labs())
 @PROPERTY
 def test_a_valid_lab_has_no_error_and_plans(raw: dict[str, Any]) -> None:
-    examined = examine(raw, labs_of_many.tree())
+    tree = labs_of_many.tree(bgp="bgp" in raw["cluster"].get("cni", {}))
+    examined = examine(raw, tree)
     assert not examined.errors, examined.errors
     assert examined.environment is not None
-    plan(examined.environment, labs_of_many.tree())
+    plan(examined.environment, tree)
 
 
 @given(labs())

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
-from cli.console import console
+from cli.console import console, say
 from cli.stack_files import StackFile
 from cli.words import count
 from model.environment import Environment
@@ -79,16 +78,13 @@ def show(out: Console, stack: StackFile, findings: list[Finding]) -> None:
             out.print(
                 Text.assemble((grade, _COLOURS[grade]), "  ", (finding.path, "bold"), "  ", (finding.code, "dim"))
             )
-            _indented(out, finding.message)
+            for line in finding.message.splitlines():
+                say(out, line, indent=4)
             if finding.against:
-                _indented(out, f"the other owner: {finding.against}", "dim")
-            _indented(out, finding.hint, "green")
+                say(out, f"the other owner: {finding.against}", "dim", indent=4)
+            for line in finding.hint.splitlines():
+                say(out, line, "green", indent=4)
     if findings:
         out.print()
     tally = [count(sum(one.grade == grade for one in findings), grade) for grade in _ORDER]
     out.print(f"{stack.typed}: {', '.join(tally)}.")
-
-
-def _indented(out: Console, text: str, style: str = "") -> None:
-    for line in text.splitlines():
-        out.print(Padding(Text(line, style=style), (0, 0, 0, 4), expand=False))

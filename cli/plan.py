@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from cli import check
-from cli.console import console
+from cli.console import console, table, title
 from cli.stack_files import StackFile
 from model.addresses import NetworkPlan
 from model.ainur import BootstrapPlan
@@ -70,14 +69,14 @@ def _show(out: Console, decided: Plan) -> None:
 
 
 def _network(out: Console, network: NetworkPlan) -> None:
-    _title(out, "Eä, the network", f"zone {network.zone}, names of others from {', '.join(network.resolvers)}")
+    title(out, "Eä, the network", f"zone {network.zone}, names of others from {', '.join(network.resolvers)}")
     rows = (
         (vlan.name, vlan.tag or "untagged", vlan.subnet, vlan.gateway, vlan.dhcp or "router", vlan.range, vlan.free)
         for vlan in network.vlans
     )
-    _table(out, ("VLAN", "tag", "subnet", "gateway", "DHCP", "range", "free"), rows)
+    table(out, ("VLAN", "tag", "subnet", "gateway", "DHCP", "range", "free"), rows)
     out.print()
-    _table(
+    table(
         out,
         ("address", "name", "is a", "VLAN", "MAC"),
         ((host.address, host.name, host.kind, host.vlan, host.mac) for host in network.hosts),
@@ -85,7 +84,7 @@ def _network(out: Console, network: NetworkPlan) -> None:
     if network.netboot:
         out.print()
         out.print(f"  netbooted from {network.netboot.address}:")
-        _table(
+        table(
             out,
             ("machine", "MAC", "gets"),
             (
@@ -96,16 +95,16 @@ def _network(out: Console, network: NetworkPlan) -> None:
 
 
 def _bootstrap(out: Console, bootstrap: BootstrapPlan) -> None:
-    _title(out, f"{bootstrap.name}, the bootstrap cluster", f"k3s {bootstrap.k3s}, API {bootstrap.api}")
+    title(out, f"{bootstrap.name}, the bootstrap cluster", f"k3s {bootstrap.k3s}, API {bootstrap.api}")
     rows = (
         (node.name, node.role, node.address, node.serial, "SD card" if node.persistent else "netboot")
         for node in bootstrap.nodes
     )
-    _table(out, ("node", "role", "address", "serial", "system on"), rows)
+    table(out, ("node", "role", "address", "serial", "system on"), rows)
 
 
 def _cluster(out: Console, cluster: ClusterPlan) -> None:
-    _title(
+    title(
         out,
         f"{cluster.name}, the Talos cluster",
         f"Talos {cluster.talos}, Kubernetes {cluster.kubernetes}, API {cluster.endpoint}",
@@ -123,43 +122,43 @@ def _cluster(out: Console, cluster: ClusterPlan) -> None:
         )
         for node in cluster.nodes
     )
-    _table(out, ("node", "role", "address", "hardware", "boots by", "installed to", "data"), rows)
+    table(out, ("node", "role", "address", "hardware", "boots by", "installed to", "data"), rows)
     out.print()
-    _table(out, ("image", "schematic"), ((image.hardware, image.schematic_id) for image in cluster.images))
+    table(out, ("image", "schematic"), ((image.hardware, image.schematic_id) for image in cluster.images))
 
 
 def _charts(out: Console, decided: Plan) -> None:
     charts = [chart for chart in (decided.cni, decided.gateway_controller) if chart]
     charts += [seeded for one in decided.gitops for seeded in (one.chart, one.instance) if seeded]
     if charts:
-        _title(out, "Charts installed first", "pinned in gitops/, by the folder that will manage them")
+        title(out, "Charts installed first", "pinned in gitops/, by the folder that will manage them")
         rows = {(one.release, one.namespace, one.version, one.repository) for one in charts}
-        _table(out, ("release", "namespace", "version", "from"), sorted(rows))
+        table(out, ("release", "namespace", "version", "from"), sorted(rows))
 
 
 def _edge(out: Console, edge: EdgePlan) -> None:
     if edge.gateways:
-        _title(out, "The way in", edge.domain)
+        title(out, "The way in", edge.domain)
         rows = ((one.name, one.address, one.hostname, one.audience) for one in edge.gateways)
-        _table(out, ("gateway", "address", "host name", "for"), rows)
+        table(out, ("gateway", "address", "host name", "for"), rows)
     if edge.records:
         out.print()
         rows = (
             (one.name, one.type, "the tunnel" if one.tunnel else one.content, "yes" if one.proxied else "no")
             for one in edge.records
         )
-        _table(out, ("record", "type", "points at", "proxied"), rows)
+        table(out, ("record", "type", "points at", "proxied"), rows)
     if edge.tunnel:
         out.print()
         rows = ((name or "anything else", service) for name, service, _ in edge.tunnel.ingress)
-        _table(out, (f"tunnel {edge.tunnel.name}", "goes to"), rows)
+        table(out, (f"tunnel {edge.tunnel.name}", "goes to"), rows)
 
 
 def _gitops(out: Console, clusters: Iterable[GitopsClusterPlan]) -> None:
     first = next(iter(clusters))
-    _title(out, "GitOps", f"{first.engine}, from {first.repository} at {first.revision}")
+    title(out, "GitOps", f"{first.engine}, from {first.repository} at {first.revision}")
     rows = ((one.cluster, category, folder) for one in clusters for category, folder in one.categories)
-    _table(out, ("cluster", "category", "folder"), rows)
+    table(out, ("cluster", "category", "folder"), rows)
 
 
 def _router(network: NetworkPlan) -> Iterator[str]:
@@ -182,24 +181,9 @@ def _router(network: NetworkPlan) -> Iterator[str]:
             yield f"reserve {host.address} for {host.mac} ({host.name})"
 
 
-def _title(out: Console, title: str, note: str) -> None:
-    out.print()
-    out.print(Text.assemble((title, "bold"), "  ", (note, "dim")))
-
-
-def _table(out: Console, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
-    table = Table(box=None, padding=(0, 0, 0, 2), header_style="dim")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
-    out.print(table)
-
-
-def _lines(out: Console, title: str, lines: Iterable[str]) -> None:
+def _lines(out: Console, heading: str, lines: Iterable[str]) -> None:
     listed = list(lines)
     if listed:
-        out.print()
-        out.print(Text(title, style="bold"))
+        title(out, heading)
     for line in listed:
         out.print(Text(f"  {line}"), soft_wrap=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pulumi import automation as auto
 from rich.console import Console
 
-from cli import rehearsed
+from cli import rehearsed, summary
 from cli.check import judge, show
 from cli.console import complain, console
 from cli.engine import EngineMissing, find_engine
@@ -74,10 +74,10 @@ class Rehearsal:
         state = self.rack.state()
         outputs, secret = plain_outputs(state)
         whole = forecast(state, durations_in(self.rack.world().entries()))
-        rehearsed.summary(self.out, self.rack.world(), whole, outputs, secret)
-        rehearsed.next_steps(self.out, self.stack, self.rack.folder.path, outputs.get("nextSteps"))
+        summary.summary(self.out, self.rack.world(), whole, outputs, secret)
+        summary.next_steps(self.out, self.stack, self.rack.folder.path, outputs.get("nextSteps"))
         kept = promised == made and not second.transcript.changed()
-        rehearsed.closing(self.out, self.stack, time.monotonic() - self.started, kept=kept)
+        summary.closing(self.out, self.stack, time.monotonic() - self.started, kept=kept)
         return FINE if kept else REFUSED
 
     def step(self, verb: Verb, *, unprotect: bool) -> int:

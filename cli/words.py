@@ -23,8 +23,10 @@ def seconds(value: float) -> str:
 
 
 def span(between: Span) -> str:
-    """An expected time, no finer than it is known: `1-20 s`, `40 s - 3 min`, `4-9 min`, `1-1.5 h`."""
+    """An expected time, no finer than it is known: `1-20 s`, `40 s - 3 min`, `1-9 min`, `80 min - 2.5 h`."""
     (low, low_unit), (high, high_unit) = _rough(between.low), _rough(between.high)
+    if high_unit == "min" and between.low >= 60:
+        low, low_unit = f"{between.low / 60:.0f}", "min"
     if low_unit != high_unit:
         return f"{low} {low_unit} - {high} {high_unit}"
     return f"{low} {low_unit}" if low == high else f"{low}-{high} {low_unit}"

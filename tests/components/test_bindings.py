@@ -77,7 +77,11 @@ def kubernetes_full() -> None:
     from pulumi_kubernetes.helm.v3 import Release, RepositoryOptsArgs
 
     kubeconfig = pulumi.Output.secret("kubeconfig")
-    mutable = {"enable_config_map_mutable": True, "enable_secret_mutable": True, "upsert_existing_objects": True}
+    mutable: dict[str, Any] = {
+        "enable_config_map_mutable": True,
+        "enable_secret_mutable": True,
+        "upsert_existing_objects": True,
+    }
     sdk.Provider("provider", cluster_identifier="lab-arda", kubeconfig=kubeconfig, **mutable)
     Namespace("namespace", metadata={"name": "n", "labels": {"a": "b"}})
     ConfigMap("map", metadata={"name": "c"}, data={"k": "v"})

@@ -105,7 +105,7 @@ class Reader:
             if known is None:
                 message = f"*{anchor[:40]} stands for something that is not finished yet, or nowhere"
                 raise Unreadable("document-alias", message, "write it out", _line(event))
-            self._add(*known, None, _line(event))
+            self._add(*known, None, _line(event), fresh=False)
 
     def _begin(self, event: events.CollectionStartEvent) -> None:
         mapping = isinstance(event, events.MappingStartEvent)
@@ -132,11 +132,12 @@ class Reader:
                 done.value |= {key: value for key, value in merged.items() if key not in done.value}
         self._add(done.value, done.size, done.anchor, done.line)
 
-    def _add(self, value: Any, size: int, anchor: str | None, line: int) -> None:
+    def _add(self, value: Any, size: int, anchor: str | None, line: int, *, fresh: bool = True) -> None:
+        """Put a value of `size` values into what is open. Those of a fresh one were counted as they were read."""
         keyed = bool(self._open) and isinstance(self._open[-1].value, dict) and not self._open[-1].has_key
         if value is _MERGE and not keyed:
             value = str(value)
-        self._size += size
+        self._size += 1 if fresh else size
         if self._size > MOST:
             raise Unreadable(
                 "document-size", f"more than {MOST} values, aliases counted in full", "no lab needs so many", line

@@ -29,6 +29,7 @@ _DONE = {
     "delete": ("delete", "deleted"),
     "replace": ("replace", "replaced"),
     "same": ("leave unchanged", "unchanged"),
+    "refresh": ("compare", "compared"),
 }
 _TITLES: dict[Verb, str] = {
     "preview": "what the engine would do",
@@ -36,7 +37,9 @@ _TITLES: dict[Verb, str] = {
     "refresh": "comparing the state with the World",
     "destroy": "taking it down",
 }
-_PROTECTED = "because it is protected"  # the engine's words
+_STEPS_SHOWN = 30
+_PROTECTED = "because it is protected"  # the engine's words, which `protection` says better
+_PENDING = "Attempting to deploy or update resources with"  # likewise, and `found` has said it
 
 
 def banner(out: Console, stack: str, folder: Path) -> None:
@@ -80,14 +83,16 @@ def outcome(out: Console, run: Run, told: Set[Diagnostic], *, realms: bool) -> N
     """
     if realms and run.well:
         _realms(out, run)
+        if len(run.transcript.changed()) < len(run.transcript.steps):
+            _steps(out, run.transcript.changed())
     for entry in run.transcript.diagnostics:
-        if entry.grade == "warning" and entry not in told:
+        if entry.grade == "warning" and entry not in told and not entry.message.startswith(_PENDING):
             _diagnostic(out, entry)
     if run.well:
         out.print(Text.assemble(("  ✓ ", "green"), _tally(run), (f", in {seconds(run.seconds)}", "dim")))
         return
     for entry in [] if run.stopped else run.errors():
-        if not (run.refused and _PROTECTED in entry.message):  # `protection` says that better
+        if not (run.refused and _PROTECTED in entry.message):
             _diagnostic(out, entry)
     out.print(Text.assemble(("  ✗ ", "red"), _verdict(run), (f", in {seconds(run.seconds)}", "dim")))
 
@@ -136,9 +141,16 @@ def _diagnostic(out: Console, entry: Diagnostic) -> None:
 def changed(out: Console, steps: Sequence[Step]) -> None:
     """Name each resource that changed though nothing had been edited, and the properties that did it."""
     out.print(Text(f"  Nothing was edited, and yet {count(len(steps), 'resource')} changed:", style="red"))
-    for step in steps:
+    _steps(out, steps)
+
+
+def _steps(out: Console, steps: Sequence[Step]) -> None:
+    """Each resource, what is done to it, and the properties that are the reason."""
+    for step in steps[:_STEPS_SHOWN]:
         properties = f": {', '.join(step.properties)}" if step.properties else ""
-        out.print(Text(f"    {step.name} ({step.operation.value}{properties})"), soft_wrap=True)
+        out.print(Text(f"    {step.operation.value} {step.name}{properties}"), soft_wrap=True)
+    if len(steps) > _STEPS_SHOWN:
+        out.print(f"    … and {len(steps) - _STEPS_SHOWN} more")
 
 
 def mismatch(out: Console, promised_only: Sequence[str], made_only: Sequence[str]) -> None:

@@ -107,8 +107,18 @@ class Engine(auto.PulumiCommand):
         `stdin` is how a secret reaches the CLI: argv can be read by every process of the machine. The callbacks get
         their lines once the command is over: who wants progress follows the engine's events.
         """
-        command = [self.command, "--non-interactive", *args]
         environment = {**self._environment, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        result = self._supervise([self.command, "--non-interactive", *args], cwd, environment, stdin)
+        for said, callback in ((result.stdout, on_output), (result.stderr, on_error)):
+            if callback:
+                for line in said.splitlines():
+                    callback(line)
+        if result.code:
+            raise create_command_error(result)
+        return result
+
+    def _supervise(self, command: list[str], cwd: str, environment: dict[str, str], stdin: str) -> auto.CommandResult:
+        """Run `command` to its end, interruptible meanwhile."""
         self._interrupts = 0
         with subprocess.Popen(
             command,
@@ -126,14 +136,7 @@ class Engine(auto.PulumiCommand):
                 stdout, stderr = process.communicate(stdin)
             finally:
                 self._process = None
-        for said, callback in ((stdout, on_output), (stderr, on_error)):
-            if callback:
-                for line in said.splitlines():
-                    callback(line)
-        result = auto.CommandResult(stdout=stdout, stderr=stderr, code=process.returncode)
-        if result.code:
-            raise create_command_error(result)
-        return result
+        return auto.CommandResult(stdout=stdout, stderr=stderr, code=process.returncode)
 
     def interrupt(self) -> bool:
         """Ask a running command to stop; False when none runs. Each further call is more insistent.

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from rehearsal.durations import Duration
-from rehearsal.report import Resource, Span, forecast, plain_outputs, protected, realm_of
+from rehearsal.durations import Duration, duration
+from rehearsal.report import Resource, Span, durations_in, forecast, plain_outputs, protected, realm_of
 
 PREFIX = "urn:pulumi:homelab::iluvatar::"
 EA, ARDA = "iluvatar:ea:Network", "iluvatar:arda:Cluster"
@@ -99,3 +99,54 @@ def test_secret_outputs_are_named_and_stay_encrypted():
 
 def test_what_is_protected_is_listed():
     assert protected({"resources": [_resource(ONE), _resource(BOOT, protect=True)]}) == [BOOT]
+
+
+def _entry(
+    resource: str, kind: str, subject: str, low: float, high: float, source: str = "assumed: so"
+) -> dict[str, Any]:
+    return {
+        "resource": resource,
+        "kind": kind,
+        "subject": subject,
+        "operation": f"work on {subject}",
+        "low": low,
+        "high": high,
+        "source": source,
+    }
+
+
+APPLY = "talos.ConfigurationApply"
+
+
+def test_what_happens_on_a_machine_takes_the_time_and_not_the_call_that_set_it_off():
+    takes = durations_in([_entry("arda-apply-1", "talos", "one", 60, 300), _entry("arda-apply-1", APPLY, "ip", 1, 600)])
+    assert (takes(_resource(ONE)).low, takes(_resource(ONE)).high) == (60, 300)
+
+
+def test_one_machine_works_in_turn_and_several_at_once():
+    takes = durations_in(
+        [
+            _entry("arda-apply-1", "machines", "one", 60, 180),
+            _entry("arda-apply-1", "machines", "two", 60, 200),
+            _entry("arda-apply-1", "talos", "one", 60, 300),
+        ]
+    )
+    found = takes(_resource(ONE))
+    assert (found.low, found.high) == (120, 480)
+    assert found.source == "work on one, then work on one (assumed)"
+
+
+def test_a_call_alone_counts_by_itself_and_cites_its_source():
+    found = durations_in([_entry("arda-apply-1", APPLY, "ip", 1, 5, "the provider's own page")])(_resource(ONE))
+    assert (found.low, found.high, found.source) == (1, 5, "work on ip (the provider's own page)")
+
+
+def test_what_another_resource_set_off_is_not_counted():
+    takes = durations_in([_entry("arda-apply-2", "talos", "two", 60, 300)])
+    assert takes(_resource(ONE)) == duration("talos.ConfigurationApply.create")
+
+
+def test_components_and_providers_take_no_time():
+    takes = durations_in([])
+    assert takes({**_resource(ONE), "custom": False}).high == 0
+    assert takes(_resource(f"{PREFIX}pulumi:providers:kubernetes::ainur")).high == 0

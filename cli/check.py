@@ -19,6 +19,7 @@ from cli.words import count
 from model.environment import Environment
 from model.findings import Finding
 from model.laws import examine
+from model.laws.names import of_its_stack
 from model.tree import Tree
 from stacks import checkout, secrets
 
@@ -53,6 +54,7 @@ def judge(stack: StackFile) -> Checked:
     examined = examine(document.environment, tree)
     findings += examined.findings
     if examined.environment:
+        findings += of_its_stack(examined.environment, stack.stack)
         findings += secrets.missing(examined.environment, set(document.secrets))
     findings.sort(key=lambda finding: _ORDER.index(finding.grade))
     return Checked(examined.environment, tree, findings)

@@ -76,7 +76,13 @@ def _file(typed: str) -> StackFile:
         what = "is a folder, not a stack file" if path.is_dir() else "does not exist"
         raise NoSuchStack(f"{path} {what}. Stacks of this checkout: {', '.join(stacks()) or 'none yet'}.")
     match = _STACK_FILE.fullmatch(path.name)
-    stack = match["stack"] if match else path.stem
+    stack = match["stack"] if match else _named_inside(path)
     if not _STACK_NAME.fullmatch(stack):
         raise NoSuchStack(f"{path.name} gives no usable stack name: call it Pulumi.<name>.yaml.")
     return StackFile(stack, path, typed)
+
+
+def _named_inside(path: Path) -> str:
+    """The stack of a file that is not called Pulumi.<stack>.yaml: what its environment is named, else the file."""
+    name = (StackFile(path.stem, path, path.name).read().environment or {}).get("name")
+    return name if isinstance(name, str) and _STACK_NAME.fullmatch(name) else path.stem

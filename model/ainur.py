@@ -39,8 +39,8 @@ class BootstrapNode(Shape):
     """Board serial, 16 hex digits: the EEPROM's TFTP folder is its low eight."""
     port: Text | None = None
     """Its switch port, `switch/number`."""
-    host_key: Text | None = None
-    """Public SSH host key: made with its card; a netbooted Pi's is pinned here after first contact."""
+    host_key: Text
+    """Public SSH host key: made with its card. A netbooted Pi makes its own: read it once, `ssh-keyscan -t ed25519`."""
 
 
 class Bootstrap(Shape):
@@ -67,7 +67,7 @@ class BootstrapNodePlan:
     address: str
     mac: str
     serial: str
-    host_key: str | None
+    host_key: str
     persistent: bool
     """Whether its system lives on an SD card; else it netboots and only its NVMe remembers."""
 

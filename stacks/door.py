@@ -8,6 +8,7 @@ import pulumi
 from model.environment import Environment
 from model.findings import Finding, text
 from model.laws import examine
+from model.laws.names import of_its_stack
 from model.plan import Plan, plan
 from stacks import checkout, secrets
 
@@ -25,6 +26,7 @@ def enter(config: pulumi.Config) -> tuple[Environment, Plan]:
     examined = examine(raw, tree)
     findings = list(examined.findings)
     if examined.environment:
+        findings += of_its_stack(examined.environment, pulumi.get_stack())
         findings += _missing_secrets(examined.environment, config)
     errors = [finding for finding in findings if finding.grade == "error"]
     for finding in findings:

@@ -195,8 +195,7 @@ def _keys(env: Environment) -> Iterator[tuple[str, str]]:
         for index, key in enumerate(env.bootstrap.ssh.authorized_keys):
             yield f"bootstrap.ssh.authorized_keys.{index}", key
     for name, pi in pis(env):
-        if pi.host_key:
-            yield f"bootstrap.nodes.{name}.host_key", pi.host_key
+        yield f"bootstrap.nodes.{name}.host_key", pi.host_key
 
 
 def _is_public_key(text: str) -> bool:
@@ -214,21 +213,10 @@ def _is_public_key(text: str) -> bool:
 @law("bootstrap-host-key-shared")
 def host_key_once(env: Environment) -> Iterator[Breach]:
     """Two Pis have two host keys: with one, either could pass for the other."""
-    keys = (
-        (" ".join(pi.host_key.split()[:2]), f"bootstrap.nodes.{name}.host_key") for name, pi in pis(env) if pi.host_key
-    )
+    keys = ((" ".join(pi.host_key.split()[:2]), f"bootstrap.nodes.{name}.host_key") for name, pi in pis(env))
     for _, first, later in repeated(keys):
         message = f"{later.split('.')[2]} and {first.split('.')[2]} have one host key"
         yield Breach(later, message, "make a card of its own for each", first)
-
-
-@law("bootstrap-host-key-missing", "warning")
-def host_key_known(env: Environment) -> Iterator[Breach]:
-    """A Pi with a card has the host key that was made with it: without one, whoever answers is believed."""
-    for name, pi in pis(env):
-        if "sd" in pi.boot and pi.host_key is None:
-            message = f"{name} names no host key: whoever answers at {pi.address} is believed"
-            yield Breach(f"bootstrap.nodes.{name}.host_key", message, "add the public half of the pair on its card")
 
 
 @law("bootstrap-user")

@@ -53,7 +53,8 @@ def class_used(env: Environment) -> Iterator[Breach]:
     for name in env.hardware:
         if name not in used:
             message = f"no machine is a {name}"
-            yield Breach(f"hardware.{name}", message, "name it at a node, or leave the class out", "cluster.nodes")
+            hint = "name it at a node, or leave the class out"
+            yield Breach(f"hardware.{name}", message, hint, "cluster.nodes", ("bootstrap.nodes",))
 
 
 @law("hardware-firmware-arch")

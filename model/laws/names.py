@@ -6,6 +6,7 @@ Owns names across realms. Refuses their spelling, which a field checks by itself
 from collections.abc import Iterator
 
 from model.environment import Environment
+from model.findings import Finding
 from model.laws.claims import batteries, machines, repeated, switches
 from model.laws.registry import Breach, law
 
@@ -84,3 +85,12 @@ def zone_fits(env: Environment) -> Iterator[Breach]:
             f"names under {env.name}.{env.domain[:40]}… would have {whole} characters",
             "253 is the most: shorten it",
         )
+
+
+def of_its_stack(environment: Environment, stack: str) -> list[Finding]:
+    """The environment is named as the stack it is: two stacks of one name would be one cluster to the engine."""
+    if environment.name == stack:
+        return []
+    message = f"the stack is {stack}, but its environment says it is '{environment.name}'"
+    hint = f"write name: {stack}, or select the stack {environment.name}"
+    return [Finding("name-stack", "error", "name", message, hint)]

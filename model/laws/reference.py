@@ -47,6 +47,7 @@ DOCUMENTS = {
     "document-config-key": "A key of `iluvatar:` is one that this program reads.",
     "document-foreign-key": "A key of the configuration is somebody's (a warning, unless `iluvatar` is misspelt).",
     "document-secret-inside": "No secret stands inside the environment, where it would lose its secrecy.",
+    "name-stack": "An environment is named as its stack: two of one name would be one cluster to the engine.",
     "secret-in-clear": "A secret does not stand in the file in clear.",
     "secret-missing": "Every secret the lab needs is set: a note in a preview, an error in an `up`.",
 }

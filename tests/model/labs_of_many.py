@@ -3,6 +3,7 @@
 Owns generating them. Refuses to import the laws that judge them.
 """
 
+import base64
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -86,6 +87,12 @@ def pi() -> dict[str, Any]:
     return {"arch": "arm64", "firmware": "raspberry-pi", "memory_gib": 8, "watts": 15, "nics": ["eth0"], "disks": disks}
 
 
+def host_key(index: int) -> str:
+    """A host key of its own for each Pi."""
+    blob = b"\0\0\0\x0bssh-ed25519\0\0\0 " + bytes([index + 1]) * 32
+    return f"ssh-ed25519 {base64.b64encode(blob).decode()}"
+
+
 def add_bootstrap(raw: dict[str, Any], servers: int, agents: int, first: int, vip: int) -> None:
     """Give a lab Pis, from offset `first` of its subnet on, their VIP at offset `vip`."""
     net = IPv4Network(raw["network"]["vlans"]["lan"]["subnet"])
@@ -100,6 +107,7 @@ def add_bootstrap(raw: dict[str, Any], servers: int, agents: int, first: int, vi
             "address": str(net.network_address + first + index),
             "mac": mac(1, index),
             "serial": f"{index + 1:016x}",
+            "host_key": host_key(index),
         }
     raw["bootstrap"] = {
         "name": "ainur",

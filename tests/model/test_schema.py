@@ -18,6 +18,7 @@ WITH_CODES = (
     "model/document.py",
     "model/yaml_reader.py",
     "model/laws/shape.py",
+    "model/laws/names.py",
     "stacks/secrets.py",
 )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rehearsal.keys import api_token, ssh_key
 
+
 def test_openssh_reads_a_rack_s_key_and_finds_the_same_public_half(require_tool: Callable[[str], str], tmp_path: Path):
     key = ssh_key("rack")
     file = tmp_path / "key"

@@ -50,12 +50,16 @@ def dotted(location: Location) -> str:
 
 
 def shape(raw: object) -> tuple[Environment | None, list[Finding], tuple[str, ...]]:
-    """(what could be built, every finding about the shape, the paths of the parts that were left out of it)."""
+    """(what could be built, every finding about the shape, the paths of the parts that were left out of it).
+
+    A misspelt key leaves out the key that was meant, too.
+    """
     try:
         return Environment.model_validate(raw), [], ()
     except ValidationError as errors:
         found = errors.errors(include_url=False)
     findings = {(f.code, f.path): f for f in (_finding(error, raw) for error in found)}
+    meant = {_meant(error["loc"]) for error in found if error["type"] == "extra_forbidden"}
     pruned: set[Location] = set()
     for _ in range(ROUNDS):
         gone = {_removable(error, raw) for error in found}
@@ -64,7 +68,8 @@ def shape(raw: object) -> tuple[Environment | None, list[Finding], tuple[str, ..
         raw = _without(raw, gone, pruned)
         pruned |= gone
         try:
-            return Environment.model_validate(raw), list(findings.values()), tuple(sorted(dotted(p) for p in pruned))
+            left_out = tuple(sorted(dotted(location) for location in pruned | meant))
+            return Environment.model_validate(raw), list(findings.values()), left_out
         except ValidationError as errors:
             found = errors.errors(include_url=False)
     return None, list(findings.values()), ()
@@ -162,11 +167,17 @@ def _missing(location: Location) -> Finding:
     return Finding("shape-missing", "error", dotted(location), message, f"add {location[-1]}: {meaning}".rstrip(": "))
 
 
+def _meant(location: Location) -> Location:
+    """Where the key stands that an unknown one was meant to be; the unknown one itself where none is near."""
+    model, _ = field_at(location[:-1])
+    near = get_close_matches(str(location[-1]), keys_of(model), 1, 0.6)
+    return (*location[:-1], *(near or location[-1:]))
+
+
 def _unknown_key(location: Location) -> Finding:
     model, _ = field_at(location[:-1])
-    known = keys_of(model)
-    near = get_close_matches(str(location[-1]), known, 1, 0.6)
-    hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
+    known, near = keys_of(model), _meant(location)[-1]
+    hint = f"did you mean '{near}'?" if near in known else f"known here: {', '.join(known)}"
     where = dotted(location[:-1]) or "the environment"
     return Finding(
         "shape-unknown-key", "error", dotted(location), f"{where} has no key '{shown_key(location[-1])}'", hint

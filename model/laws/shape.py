@@ -52,14 +52,15 @@ def dotted(location: Location) -> str:
 def shape(raw: object) -> tuple[Environment | None, list[Finding], tuple[str, ...]]:
     """(what could be built, every finding about the shape, the paths of the parts that were left out of it).
 
-    A misspelt key leaves out the key that was meant, too.
+    A misspelt key leaves out the key that was meant, too, which is then not said to be missing.
     """
     try:
         return Environment.model_validate(raw), [], ()
     except ValidationError as errors:
         found = errors.errors(include_url=False)
-    findings = {(f.code, f.path): f for f in (_finding(error, raw) for error in found)}
     meant = {_meant(error["loc"]) for error in found if error["type"] == "extra_forbidden"}
+    said = (_finding(error, raw) for error in found if error["type"] != "missing" or error["loc"] not in meant)
+    findings = {(f.code, f.path): f for f in said}
     pruned: set[Location] = set()
     for _ in range(ROUNDS):
         gone = {_removable(error, raw) for error in found}

@@ -199,3 +199,11 @@ def test_bad_data_stops_before_anything_is_touched(living: Callable[[str], Life]
     assert "cluster.vip" in said
     assert not re.search("Traceback", said)
     assert run.transcript.changed() == []
+
+
+def test_a_fourth_lab_lives_from_its_stack_file_and_folder_alone(tmp_path: Path, engine: Path) -> None:
+    fourth = ROOT / "tests" / "fixtures" / "fourth"
+    lab = Lab("shire", fourth / "Pulumi.shire.yaml", fourth / "gitops", ROOT / "__main__.py", "shire")
+    with open_rack(tmp_path / "racks", lab, engine, fresh=True, doing="a test") as rack:
+        assert set(touched(rack.run("up")).values()) == {"create"}
+        assert touched(rack.run("up")) == {}

@@ -34,7 +34,7 @@ def address_pool(pool: str) -> Manifest:
     """The addresses that Cilium may give to LoadBalancer Services; `pool` is `first-last`."""
     first, _, last = pool.partition("-")
     return {
-        "apiVersion": "cilium.io/v2alpha1",
+        "apiVersion": "cilium.io/v2",
         "kind": "CiliumLoadBalancerIPPool",
         "metadata": {"name": "lan"},
         "spec": {"blocks": [{"start": first, "stop": last}]},

@@ -67,13 +67,25 @@ def rehearse(
     step: Annotated[Step | None, typer.Argument(help="one step, on the World as it was left")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="start anew: forget this rack's state and World")] = False,
     unprotect: Annotated[bool, typer.Option("--unprotect", help="with destroy: give up what is protected")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="with up: type what a cut-off create asks for")] = False,
+    crash_matrix: Annotated[bool, typer.Option("--crash-matrix", help="kill an up at every moment there is")] = False,
+    sample: Annotated[int, typer.Option(min=0, help="with --crash-matrix: only so many moments; 0 is all")] = 0,
+    seed: Annotated[int, typer.Option(help="with --sample: which ones")] = 1,
 ) -> None:
     """Live the lab's life with the real Pulumi engine and a simulated world: preview, up, up again unchanged."""
     from cli.rehearse import rehearse as run
 
     if unprotect and step is not Step.destroy:
         raise typer.BadParameter("--unprotect goes with destroy: ./lab rehearse STACK destroy --unprotect")
-    _do(lambda: run(find(stack), step.value if step else None, fresh=fresh, unprotect=unprotect))
+    if resume and step is not Step.up:
+        raise typer.BadParameter("--resume goes with up: ./lab rehearse STACK up --resume")
+    if crash_matrix:
+        from cli.crash import crash_matrix as kill
+
+        if step:
+            raise typer.BadParameter("--crash-matrix lives the lab by itself, without a step")
+        _do(lambda: kill(find(stack), sample, seed))
+    _do(lambda: run(find(stack), step.value if step else None, fresh=fresh, unprotect=unprotect, resume=resume))
 
 
 def _do(verb: Callable[[], int]) -> None:

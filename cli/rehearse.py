@@ -19,6 +19,7 @@ from cli.engine import EngineMissing, find_engine
 from cli.progress import RunProgress, by_realm
 from cli.stack_files import ROOT, StackFile
 from model.plan import plan
+from rehearsal.crash import ROUNDS, advised
 from rehearsal.engine import EngineTrouble
 from rehearsal.engine_events import Diagnostic
 from rehearsal.locks import RackBusy
@@ -80,13 +81,13 @@ class Rehearsal:
         summary.closing(self.out, self.stack, time.monotonic() - self.started, kept=kept)
         return FINE if kept else REFUSED
 
-    def step(self, verb: Verb, *, unprotect: bool) -> int:
+    def step(self, verb: Verb, *, unprotect: bool, resume: bool) -> int:
         """One verb on the World as it was left."""
         state = self.rack.state()
         rehearsed.found(self.out, state, self.rack.world(), self.rack.lifted)
         if verb == "destroy" and unprotect:
             self.rack.unprotect()
-        run = self.run(verb)
+        run = self.resumed(verb) if resume else self.run(verb)
         if run.refused and protected(state):
             rehearsed.protection(self.out, protected(state), self.stack)
             return REFUSED
@@ -96,13 +97,29 @@ class Rehearsal:
             return FINE if left == self.leftovers else REFUSED
         return FINE if run.well else self.ended(run)
 
+    def resumed(self, verb: Verb) -> Run:
+        """The verb, again and again, with what a person would type in between after a cut."""
+        run = self.run(verb)
+        for _ in range(ROUNDS):
+            told = [] if run.well else advised(self.rack, run)
+            if not told:
+                return run
+            for one in told:
+                done = self.rack.type_in(one.commands)
+                rehearsed.typed(self.out, one, "" if done.code == 0 else done.said)
+            run = self.run(verb)
+        return run
+
     def ended(self, run: Run) -> int:
         """The exit code of a run that did not go well, and how to go on."""
+        told = advised(self.rack, run)
+        if told:
+            rehearsed.advice(self.out, told, self.stack)
         rehearsed.how_to_go_on(self.out, self.stack, self.rack.folder.path, run)
         return STOPPED if run.stopped else REFUSED
 
 
-def rehearse(stack: StackFile, verb: Verb | None, *, fresh: bool, unprotect: bool) -> int:
+def rehearse(stack: StackFile, verb: Verb | None, *, fresh: bool, unprotect: bool, resume: bool) -> int:
     """Rehearse the whole life of `stack`, or one `verb` of it; the exit code. Says everything it has to say itself."""
     out = console()
     checked = judge(stack)
@@ -117,7 +134,7 @@ def rehearse(stack: StackFile, verb: Verb | None, *, fresh: bool, unprotect: boo
         binary = find_engine()
         with open_rack(RACKS, lab, binary, fresh=fresh or verb is None, doing=typed) as rack:
             rehearsal = Rehearsal(rack, out, stack.typed, leftovers)
-            return rehearsal.step(verb, unprotect=unprotect) if verb else rehearsal.whole()
+            return rehearsal.step(verb, unprotect=unprotect, resume=resume) if verb else rehearsal.whole()
     except NotAStackFile as refusal:
         complain(f"{stack.path} {refusal}.")
     except (EngineMissing, EngineTrouble, RackBusy, WorldTrouble) as trouble:

@@ -21,6 +21,7 @@ from rehearsal.engine_events import Diagnostic, Step, name_of
 from rehearsal.locks import LiftedLock
 from rehearsal.rack import Run, Verb
 from rehearsal.world import World
+from stacks.resuming import Advice
 
 _WILL = {"preview": "would ", "up": "", "refresh": "", "destroy": ""}
 _DONE = {
@@ -186,6 +187,24 @@ def left(out: Console, promised: Set[str], found: Set[str]) -> None:
         out.print(Text(f"  {name}: not in the plan", style="red"))
     for name in sorted(promised - found):
         out.print(Text(f"  {name}: in the plan, and gone", style="red"))
+
+
+def advice(out: Console, told: Sequence[Advice], stack: str) -> None:
+    """What a person types when creates that were cut off cannot be done again; here `--resume` types it."""
+    out.print()
+    say(out, "An earlier run was cut off, and these cannot simply be made again. On real machines, type:")
+    for one in told:
+        typed(out, one, "")
+    say(out, f"Then `pulumi up`. On this rack, ./lab rehearse {stack} up --resume types it and goes on.")
+
+
+def typed(out: Console, one: Advice, trouble: str) -> None:
+    """The commands for one resource, word for word, and what they printed when they failed."""
+    say(out, f"{one.name}: {one.why}", indent=4)
+    for command in one.commands:
+        out.print(Text(f"      {command}", style="bold"), soft_wrap=True)
+    if trouble:
+        out.print(Text(textwrap.indent(trouble.strip(), "      "), style="red"), soft_wrap=True)
 
 
 def how_to_go_on(out: Console, stack: str, folder: Path, run: Run) -> None:

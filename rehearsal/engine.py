@@ -58,7 +58,9 @@ def engine_environment(home: Path, backend: Path, passphrase: str, ports: Mappin
         "PATH": ENGINE_PATH,
         "HOME": str(home),
         "PULUMI_HOME": str(home / ".pulumi"),
-        "PULUMI_BACKEND_URL": f"file://{backend}",
+        # Else the backend keeps a second file beside each and does not write it whole: an engine killed at that moment
+        # leaves a state that no engine reads again ("failed to load checkpoint: EOF", engine 3.259)
+        "PULUMI_BACKEND_URL": f"file://{backend}?metadata=skip",
         "PULUMI_CONFIG_PASSPHRASE": passphrase,
         "PULUMI_DEBUG_PROVIDERS": ",".join(f"{package}:{port}" for package, port in sorted(ports.items())),
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
@@ -80,7 +82,7 @@ class Engine(auto.PulumiCommand):
         `keep_open` are file descriptors the engine inherits: a lock held by one of them is held as long as it lives.
         """
         self.command = str(binary)
-        self._environment = dict(environment)
+        self.environment = dict(environment)
         self._keep_open = tuple(keep_open)
         self._process: subprocess.Popen[str] | None = None
         self._interrupts = 0
@@ -107,7 +109,7 @@ class Engine(auto.PulumiCommand):
         `stdin` is how a secret reaches the CLI: argv can be read by every process of the machine. The callbacks get
         their lines once the command is over: who wants progress follows the engine's events.
         """
-        environment = {**self._environment, **additional_env, "PULUMI_AUTOMATION_API": "true"}
+        environment = {**self.environment, **additional_env, "PULUMI_AUTOMATION_API": "true"}
         result = self._supervise([self.command, "--non-interactive", *args], cwd, environment, stdin)
         for said, callback in ((result.stdout, on_output), (result.stderr, on_error)):
             if callback:

@@ -41,14 +41,19 @@ class Fault:
 class Faults:
     """The faults of one run. The same seed and the same points give the same strikes."""
 
-    def __init__(self, faults: list[Fault] | None = None, seed: int = 0) -> None:
+    def __init__(self, faults: list[Fault] | None = None, seed: int = 0, points: Path | None = None) -> None:
+        """``points`` is a file to which every point is added as it is passed, one a line."""
         self.faults = faults or []
+        self._points = points
         self._random = random.Random(seed)
         self._seen = [0] * len(self.faults)
         self._struck = [0] * len(self.faults)
 
     def strike(self, point: str) -> None:
         """Raise ``Refusal`` or ``EngineKilled`` when a fault is due at ``point``."""
+        if self._points:
+            with self._points.open("a", encoding="utf-8") as log:
+                log.write(f"{point}\n")
         for index, fault in enumerate(self.faults):
             if not fnmatch.fnmatchcase(point, fault.where):
                 continue
@@ -61,12 +66,13 @@ class Faults:
                 raise Refusal(fault.message)
 
 
-def load_faults(path: Path) -> Faults:
+def load_faults(path: Path | None, points: Path | None = None) -> Faults:
     """Faults from a JSON or YAML file ``{seed: int, faults: [{kind, where, when?, times?, chance?, message?}]}``.
 
+    Without a file nothing goes wrong; ``points`` is ``Faults``'.
     Raises ``ValueError`` for an unknown key, an unknown kind or a missing ``where``.
     """
-    document: Any = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    document: Any = (yaml.safe_load(path.read_text(encoding="utf-8")) if path else None) or {}
     faults = []
     for entry in document.get("faults", []):
         try:
@@ -77,4 +83,4 @@ def load_faults(path: Path) -> Faults:
             known = ", ".join(get_args(FaultKind))
             raise ValueError(f"{path}: unknown kind of fault {fault.kind!r}, known are {known}")
         faults.append(fault)
-    return Faults(faults, int(document.get("seed", 0)))
+    return Faults(faults, int(document.get("seed", 0)), points)

@@ -11,7 +11,7 @@ import contextlib
 import json
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -25,8 +25,9 @@ from rehearsal.interrupts import Interrupts
 from rehearsal.locks import LiftedLock, lift_dead, only_one
 from rehearsal.program import InlineProgram
 from rehearsal.rack_folder import Lab, RackFolder, make_private, write_private
+from rehearsal.typist import Typed, Typist
 from rehearsal.world import World
-from rehearsal.world_process import world
+from rehearsal.world_process import Staging, world
 from stacks.checkout import GITOPS_VARIABLE
 
 Verb = Literal["preview", "up", "refresh", "destroy"]
@@ -131,17 +132,24 @@ class Rack:
         world.file = None
         return world
 
+    def type_in(self, lines: Sequence[str]) -> Typed:
+        """Do in a shell what a person would type for this stack, as far as `rehearsal.typist` knows it."""
+        typist = Typist(self._engine.command, self._engine.environment, self.folder, self._stack.name)
+        return typist.type_in(lines)
+
     def _ask(self, *words: str) -> auto.CommandResult:
         return self._engine.run([*words, "--stack", self._stack.name], self._stack.workspace.work_dir, {})
 
 
 @contextlib.contextmanager
-def open_rack(racks: Path, lab: Lab, binary: Path, *, fresh: bool, doing: str) -> Iterator[Rack]:
+def open_rack(
+    racks: Path, lab: Lab, binary: Path, *, fresh: bool, doing: str, staging: Staging | None = None
+) -> Iterator[Rack]:
     """Open the rack of `lab` below the folder `racks`, with the CLI `binary`, for as long as the context lasts.
 
     `fresh` removes what an earlier rehearsal left of this rack: state, World and keys. `doing` is told to whoever finds
-    the rack busy. Raises RackBusy, WorldTrouble, EngineTrouble, NotAStackFile, and auto.CommandError when the
-    engine will not make the stack.
+    the rack busy, `staging` says what goes wrong on purpose. Raises RackBusy, WorldTrouble, EngineTrouble,
+    NotAStackFile, and auto.CommandError when the engine will not make the stack.
     """
     make_private(racks)
     write_private(racks / ".gitignore", "*\n")
@@ -154,7 +162,7 @@ def open_rack(racks: Path, lab: Lab, binary: Path, *, fresh: bool, doing: str) -
         keys = folder.keys()
         lifted = lift_dead(folder.backend)
         with (
-            world(folder.path, lab.stack_file, lab.gitops.parent, [keys.authorized_key], [lock]) as ports,
+            world(folder.path, lab.stack_file, lab.gitops.parent, [keys.authorized_key], [lock], staging) as ports,
             contextlib.chdir(folder.work),  # where Pulumi's language host would run the program
         ):
             engine = Engine(

@@ -23,7 +23,7 @@ import yaml
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from model.document import parse
-from rehearsal.faults import Faults, load_faults
+from rehearsal.faults import load_faults
 from rehearsal.standins import cloudflare, command, kubernetes, random, talos
 from rehearsal.standins.base import StandIn
 from rehearsal.standins.servicer import Servicer
@@ -76,6 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--repository", type=Path, required=True, help="folder that holds gitops/")
     parser.add_argument("--ports-file", type=Path, required=True, help="written when all servers listen")
     parser.add_argument("--faults", type=Path, help="what goes wrong on purpose, JSON or YAML")
+    parser.add_argument("--points", type=Path, help="file to which each moment a fault may strike is added")
     parser.add_argument("--authorized-key", action="append", default=[], help="public key the simulated cards admit")
     parser.add_argument("--stay", action="store_true", help="outlive the process that started this one")
     return parser.parse_args()
@@ -92,7 +93,7 @@ def main() -> None:
         read_environment(options.environment),
         file=options.world,
         repository=options.repository,
-        faults=load_faults(options.faults) if options.faults else Faults(),
+        faults=load_faults(options.faults, options.points),
         authorized_keys=tuple(options.authorized_key),
     )
     world.save()

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -22,13 +23,31 @@ STARTS_WITHIN = 30.0
 _STOPS_WITHIN = 10.0
 
 
+@dataclass(frozen=True)
+class Staging:
+    """What a rehearsal of failures adds: the file `faults` for `rehearsal.faults`, and `points`, which it fills."""
+
+    faults: Path | None = None
+    points: Path | None = None
+
+    def words(self) -> list[str]:
+        """As words of the World's command line."""
+        given = (("--faults", self.faults), ("--points", self.points))
+        return [word for option, path in given if path for word in (option, str(path))]
+
+
 class WorldTrouble(Exception):
     """The World's process did not start; the message carries its last words."""
 
 
 @contextlib.contextmanager
 def world(
-    folder: Path, stack_file: Path, repository: Path, authorized_keys: Sequence[str], keep_open: Sequence[int] = ()
+    folder: Path,
+    stack_file: Path,
+    repository: Path,
+    authorized_keys: Sequence[str],
+    keep_open: Sequence[int] = (),
+    staging: Staging | None = None,
 ) -> Iterator[dict[str, int]]:
     """Run the World kept in `folder` and give `{package: port}` of its stand-ins, all on 127.0.0.1.
 
@@ -40,6 +59,7 @@ def world(
     command = [sys.executable, "-m", "rehearsal.serve", "--world", str(folder / "world.json")]
     command += ["--environment", str(stack_file), "--repository", str(repository), "--ports-file", str(ports_file)]
     command += [word for key in authorized_keys for word in ("--authorized-key", key)]
+    command += staging.words() if staging else []
     with (folder / "world.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             command,

@@ -99,6 +99,11 @@ class Cloudflare:
         found = self._records.get(identity)
         return dict(found) if found and found["zone_id"] == zone else None
 
+    def records_named(self, token: str, zone: str, wanted: Mapping[str, str]) -> list[Fields]:
+        """The records whose fields equal ``wanted``, as the list's filters ``name``, ``type``, ``content``."""
+        self._zone(f"GET zones/{zone}/dns_records", token, zone)
+        return [dict(one) for one in self._in_zone(zone) if all(one.get(key) == wanted[key] for key in wanted)]
+
     def overwrite_record(self, token: str, zone: str, identity: str, fields: Mapping[str, Any]) -> Fields:
         """PUT: the record becomes ``fields``."""
         call = f"PUT zones/{zone}/dns_records/{identity}"
@@ -163,6 +168,12 @@ class Cloudflare:
         self._account(f"GET accounts/{account}/cfd_tunnel/{identity}", token, account)
         found = self._tunnels.get(identity)
         return dict(found) if found and found["account_id"] == account else None
+
+    def tunnels_named(self, token: str, account: str, name: str) -> list[Fields]:
+        """The tunnels of that name that stand: one or none."""
+        self._account(f"GET accounts/{account}/cfd_tunnel", token, account)
+        found = [one for one in self._tunnels.values() if (one["account_id"], one["name"]) == (account, name)]
+        return [dict(one) for one in found]
 
     def edit_tunnel(self, token: str, account: str, identity: str, fields: Mapping[str, Any]) -> Fields:
         """PATCH: a new name, a new secret."""

@@ -40,7 +40,7 @@ def test_nothing_of_the_person_s_environment_reaches_the_engine(tmp_path: Path, 
     seen = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
     assert seen["PULUMI_CONFIG_PASSPHRASE"] == "the rack's"
     assert seen["HOME"] == str(tmp_path / "home")
-    assert seen["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/backend"
+    assert seen["PULUMI_BACKEND_URL"] == f"file://{tmp_path}/backend?metadata=skip"
     assert seen["PULUMI_DEBUG_PROVIDERS"] == "kubernetes:99,talos:1234"
     assert not (set(THEIRS) - {"PULUMI_CONFIG_PASSPHRASE"}) & set(seen)
 

@@ -1,0 +1,168 @@
+"""What the owner types when a create that was cut off cannot be done again.
+
+Owns the answer for every kind of resource that an interrupted `up` may have made without learning of it. Most need
+none: they are created again and meet their own work (objects are upserted, commands and configurations are idempotent,
+what only hands out values hands out new ones before anybody has used the old). Four need a person, for their services
+refuse a second one and their providers have no way to take the first over. Pure: state and error in, commands out.
+Refuses to run anything.
+
+Error hooks are not used for it: the engine keeps their names in the state, and a `destroy`, which runs no
+program, then hides every other error behind the missing hook (engine 3.259, `resource/deploy/retries.go`).
+"""
+
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+Resource = Mapping[str, Any]
+"""A resource as the engine's state has it: `{urn, type, inputs, parent, provider}`, `provider` being `<urn>::<id>`."""
+
+CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
+_TOKEN_AS_HEADER = "pulumi config get cloudflareApiToken | sed 's/^/Authorization: Bearer /'"  # on stdin, never in argv
+_FIRST_ID = """python3 -c 'import json, sys; print(json.load(sys.stdin)["result"][0]["id"])'"""
+CLEAR = "pulumi refresh --clear-pending-creates --yes"
+"""Ends the engine's warning: it remembers a create that was cut off even when it has been done again since."""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What to do about the resource `name` when its create fails with `sign`: `why`, and the `commands` to type.
+
+    After them `pulumi up` goes on.
+    """
+
+    name: str
+    sign: str
+    why: str
+    commands: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """For resources of `kind` whose error matches `error`, of which a person sees `sign`: `why`, and what to type."""
+
+    kind: str
+    sign: str
+    error: str
+    why: str
+    commands: Callable[[Resource], tuple[str, ...]]
+
+
+def advice(resource: Resource, error: str) -> Advice | None:
+    """What to type when creating `resource`, which an earlier run was cut off creating, failed with `error`.
+
+    None when this is no consequence of the cut.
+    """
+    found = (answer for answer in ANSWERS if answer.kind == resource["type"] and re.search(answer.error, error))
+    return next((_told(answer, resource) for answer in found), None)
+
+
+def all_advice(resource: Resource) -> list[Advice]:
+    """Everything that may have to be typed for `resource`, before its error is known; empty for most kinds."""
+    return [_told(answer, resource) for answer in ANSWERS if answer.kind == resource["type"]]
+
+
+def cut_off(state: Mapping[str, Any]) -> list[Resource]:
+    """The resources whose create was cut off, from a deployment as `pulumi stack export` gives it."""
+    pending = state.get("pending_operations") or ()
+    return [entry["resource"] for entry in pending if entry["type"] == "creating"]
+
+
+def _told(answer: Answer, resource: Resource) -> Advice:
+    return Advice(_name(resource["urn"]), answer.sign, answer.why, answer.commands(resource))
+
+
+def _name(urn: str) -> str:
+    return urn.split("::", 3)[-1]
+
+
+def _import(resource: Resource, identity: str) -> str:
+    """The import that gives the state what the cut run had made: same name, parent and provider as the program's."""
+    words = ["pulumi", "import", resource["type"], _name(resource["urn"])]
+    line = f"{shlex.join(words)} {identity}"
+    if resource.get("parent"):
+        line += f" --parent {shlex.quote(_name(resource['parent']) + '=' + resource['parent'])}"
+    if resource.get("provider"):
+        urn = resource["provider"].rpartition("::")[0]
+        line += f" --provider {shlex.quote(_name(urn) + '=' + urn)}"
+    return f"{line} --protect=false --generate-code=false --yes"
+
+
+def _bootstrap(resource: Resource) -> tuple[str, ...]:
+    return (_import(resource, "machine_bootstrap"),)
+
+
+def _release(resource: Resource) -> tuple[str, ...]:
+    return (_import(resource, shlex.quote(f"{resource['inputs']['namespace']}/{resource['inputs']['name']}")),)
+
+
+def _half_a_release(resource: Resource) -> tuple[str, ...]:
+    return (f"pulumi destroy --target {shlex.quote(resource['urn'])} --yes",)
+
+
+def _found(address: str, query: Mapping[str, str]) -> str:
+    """The line that asks Cloudflare for an id by name and keeps it in $ID."""
+    asked = shlex.quote(f"{CLOUDFLARE_API}/{address}?{urlencode(query)}")
+    return f"ID=$({_TOKEN_AS_HEADER} | curl --silent --show-error --header @- {asked} | {_FIRST_ID})"
+
+
+def _record(resource: Resource) -> tuple[str, ...]:
+    told = resource["inputs"]
+    query = {"type": told["type"], "name": told["name"]}
+    if told["type"] != "CNAME":  # of which a name has one at most
+        query["content"] = told["content"]
+    zone = told["zoneId"]
+    return _found(f"zones/{zone}/dns_records", query), _import(resource, f'"{zone}/$ID"')
+
+
+def _tunnel(resource: Resource) -> tuple[str, ...]:
+    account, name = resource["inputs"]["accountId"], resource["inputs"]["name"]
+    find = _found(f"accounts/{account}/cfd_tunnel", {"name": name, "is_deleted": "false"})
+    return find, _import(resource, f'"{account}/$ID"')
+
+
+BOOTSTRAP = "talos:machine/bootstrap:Bootstrap"
+RELEASE = "kubernetes:helm.sh/v3:Release"
+RECORD = "cloudflare:index/dnsRecord:DnsRecord"
+TUNNEL = "cloudflare:index/zeroTrustTunnelCloudflared:ZeroTrustTunnelCloudflared"
+
+ANSWERS = (
+    Answer(
+        BOOTSTRAP,
+        "AlreadyExists, for ten minutes",
+        r"\bAlreadyExists\b",
+        "etcd is bootstrapped already and must not be again: tell the state so.",
+        _bootstrap,
+    ),
+    Answer(
+        RELEASE,
+        "cannot re-use a name that is still in use",
+        r"cannot re-use a name that is still in use",
+        "Helm has the release: give it to the state; the next up upgrades it in place.",
+        _release,
+    ),
+    Answer(
+        RELEASE,
+        "another operation (install/upgrade/rollback) is in progress",
+        r"another operation \(install/upgrade/rollback\) is in progress",
+        "Helm was cut off in the middle of the install: uninstall the half; the next up installs it whole.",
+        _half_a_release,
+    ),
+    Answer(
+        RECORD,
+        "error 81053 or 81058",
+        r"\b8105[38]\b|(?i:record (?:with that host )?already exists)",
+        "Cloudflare has the record: find its id and give it to the state.",
+        _record,
+    ),
+    Answer(
+        TUNNEL,
+        "error 1013",
+        r"\b1013\b|(?i:tunnel with this name)",
+        "Cloudflare has the tunnel: find its id and give it to the state. Its secret is in the state already.",
+        _tunnel,
+    ),
+)

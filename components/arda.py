@@ -13,6 +13,8 @@ from model.talos import ClusterNodePlan, ClusterPlan
 from render.talos import machine_patch
 
 TOKEN = "iluvatar:arda:Cluster"  # a resource type, not a secret
+PATIENCE = "30m"
+"""How long a machine may take from its power switch to maintenance mode; the provider's own ten minutes are short."""
 RENEWAL = "2160h"
 """A kubeconfig is fetched anew when less than this is left of its year."""
 
@@ -82,6 +84,7 @@ class Cluster(pulumi.ComponentResource):
             node=node.address,
             client_configuration=self._client,
             machine_configuration_input=configuration.machine_configuration,
+            timeouts=machine.TimeoutArgs(create=PATIENCE, update=PATIENCE),
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
 

@@ -74,7 +74,7 @@ class ClusterPlan:
     search_domain: str
     nodes: tuple[ClusterNodePlan, ...]
     images: tuple[Image, ...]
-    """One a hardware class in use, sorted by class."""
+    """One a hardware class in use, and the one that unknown machines boot; sorted by class."""
 
     @property
     def control_planes(self) -> tuple[ClusterNodePlan, ...]:
@@ -133,7 +133,10 @@ def plan_cluster(
 ) -> ClusterPlan:
     """Decide the cluster. `versions` is (Talos, Kubernetes); `zone` the internal DNS zone."""
     talos, kubernetes = versions
-    images = {name: image(name, hardware[name], talos) for name in {n.hardware for n in cluster.nodes.values()}}
+    classes = {node.hardware for node in cluster.nodes.values()}
+    if network.netboot and network.netboot.default_class:
+        classes.add(network.netboot.default_class)
+    images = {name: image(name, hardware[name], talos) for name in classes}
     vlan = network.vlans[cluster.vlan]
     nodes = [
         _node(name, node, hardware[node.hardware], images[node.hardware], vlan.subnet, str(vlan.gateway), storage)

@@ -7,6 +7,7 @@ import yaml
 
 from model.hardware import HardwareClass, Overlay, TalosImage
 from model.images import image, schematic
+from tests.labs import planned, raw
 
 VANILLA = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 TURING_RK1 = "df156b82096feda49406ac03aa44e0ace524b7efe4e1f0e144a1e1ae3930f1c0"
@@ -64,3 +65,13 @@ def test_the_installer_follows_from_schematic_and_version(secure: bool, name: st
     made = image("x", hardware, "v1.12.4")
     assert made.installer == f"factory.talos.dev/{name}/{VANILLA}:v1.12.4"
     assert made.kernel_path == f"talos/{VANILLA}/v1.12.4/kernel-amd64"
+
+
+def test_the_image_of_unknown_machines_is_registered_too() -> None:
+    """A schematic that nobody registered is one the image factory cannot give."""
+    edited = raw("homelab")
+    edited["hardware"]["spare"] = edited["hardware"]["prodesk-400-g4"] | {"talos": {"extensions": []}}
+    edited["network"]["netboot"]["default_class"] = "spare"
+    cluster = planned(edited).cluster
+    assert cluster
+    assert [made.hardware for made in cluster.images] == ["prodesk-400-g4", "spare"]

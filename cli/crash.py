@@ -6,6 +6,7 @@ Owns the telling and the exit code. Refuses to own the killing and the verdicts 
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterable
 
@@ -50,6 +51,8 @@ def crash_matrix(stack: StackFile, only: int, seed: int) -> int:
             points = sample(clean.points, only, seed) if only else list(clean.points)
             _opening(out, len(points), len(clean.points), seed, time.monotonic() - started)
             verdicts = _watched(out, matrix(clean, points, max(2, os.cpu_count() or 2)), len(points))
+            if all(verdict.converged for verdict in verdicts):
+                shutil.rmtree(folder)
             return _closing(out, stack.stack, verdicts, time.monotonic() - started)
     except NotClean as trouble:
         complain(f"Already the run that nothing cut did not end well:\n{trouble}")
@@ -94,6 +97,7 @@ def _failing(out: Console, verdict: Verdict) -> None:
     out.print(Text.assemble(("  ✗ ", "red"), (verdict.point, "bold")), soft_wrap=True)
     for line in [*(f"$ {command}" for command in verdict.typed), *verdict.trouble]:
         out.print(Text(f"      {line}"), soft_wrap=True)
+    out.print(Text(f"      its rack is kept: {verdict.folder}"), soft_wrap=True)
 
 
 def _closing(out: Console, stack: str, verdicts: list[Verdict], took: float) -> int:

@@ -60,6 +60,8 @@ class Verdict:
     """
 
     point: str
+    folder: Path
+    """Where it was lived; gone when it converged."""
     struck: bool
     typed: tuple[str, ...]
     trouble: tuple[str, ...]
@@ -88,7 +90,7 @@ def live_clean(folder: Path, lab: Lab, binary: Path) -> Clean:
 
 
 def live_cut(clean: Clean, point: str, number: int) -> Verdict:
-    """Live the lab with the engine killed at `point`; `number` names this case's own folder, which is removed after."""
+    """Live the lab with the engine killed at `point`; `case-<number>` is its folder, kept when it did not converge."""
     started = time.monotonic()
     racks = clean.folder / f"case-{number}"
     shutil.copytree(clean.folder / "before", racks, symlinks=True)
@@ -103,10 +105,11 @@ def live_cut(clean: Clean, point: str, number: int) -> Verdict:
             trouble = trouble or _settled(rack, clean.portrait)
     except (auto.CommandError, EngineTrouble, RackBusy, WorldTrouble) as stopped:
         trouble = [str(stopped)]
-    finally:
-        shutil.rmtree(racks, ignore_errors=True)
     missed = () if struck else ("the engine was not killed: the moment never came",)
-    return Verdict(point, struck, tuple(typed), (*missed, *trouble), time.monotonic() - started)
+    verdict = Verdict(point, racks, struck, tuple(typed), (*missed, *trouble), time.monotonic() - started)
+    if verdict.converged:
+        shutil.rmtree(racks, ignore_errors=True)
+    return verdict
 
 
 def _resume(rack: Rack) -> tuple[list[str], list[str]]:

@@ -45,17 +45,20 @@ def clean(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Callable[[s
     return live
 
 
-@pytest.mark.parametrize("name", ["homelab", "turing"])
-def test_a_sample_of_all_moments_converges(name: str, clean: Callable[[str], Clean]) -> None:
+@pytest.mark.parametrize(("name", "always"), [("homelab", ASKING), ("turing", ())])
+def test_a_sample_of_all_moments_converges(
+    name: str, always: tuple[str, ...], clean: Callable[[str], Clean], capsys: pytest.CaptureFixture[str]
+) -> None:
     lived = clean(name)
-    points = sorted({*sample(lived.points, 4, SEED), *(point for point in ASKING if point in lived.points)})
-    print(f"\n{name}: CRASH_SEED={SEED} draws {points}")
+    points = sorted({*sample(lived.points, 3, SEED), *always})
+    with capsys.disabled():
+        print(f"\n{name}: CRASH_SEED={SEED} draws {len(points)} of {len(lived.points)}: {', '.join(points)}")
     verdicts = list(matrix(lived, points, workers=2))
     wrong = {verdict.point: verdict.trouble for verdict in verdicts if not verdict.converged}
     assert not wrong, json.dumps(wrong, indent=1)
-    assert len(verdicts) == len(points) > 4
+    assert len(verdicts) == len(points) >= 3
     asked = {verdict.point for verdict in verdicts if verdict.typed}
-    assert asked >= set(ASKING) & set(lived.points), "these stop, and say what to type"
+    assert asked >= set(always), "these stop, and say what to type"
 
 
 def test_the_moments_are_each_create_s_before_and_after(clean: Callable[[str], Clean]) -> None:
@@ -74,6 +77,13 @@ def test_a_moment_that_never_comes_is_no_success(clean: Callable[[str], Clean]) 
     verdict = live_cut(clean("turing"), "talos/Bootstrap/create/after/nobody", 999)
     assert not verdict.converged
     assert not verdict.struck
+
+
+def test_the_state_has_no_second_file_beside_it_that_a_kill_could_halve(clean: Callable[[str], Clean]) -> None:
+    """Incident: an engine killed while it wrote `homelab.json.attrs` left it empty; no engine read the state again."""
+    backend = clean("turing").folder / "clean" / "turing" / "backend"
+    assert list(backend.rglob("turing.json")), "the state is there"
+    assert list(backend.rglob("*.attrs")) == []
 
 
 def test_the_engine_s_memory_of_a_cut_ends_when_told(clean: Callable[[str], Clean], tmp_path: Path) -> None:

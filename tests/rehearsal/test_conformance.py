@@ -1,0 +1,28 @@
+"""CONFORMANCE.md says what is so."""
+
+from rehearsal.conformance import PAGE, faults, load, page
+from rehearsal.serve import standins
+
+
+def test_the_page_is_made_from_its_data():
+    assert PAGE.read_text() == page(load()), "run: python -m rehearsal.conformance"
+
+
+def test_every_behaviour_has_a_test_that_is_there():
+    assert list(faults(load())) == []
+
+
+def test_a_row_without_its_test_is_seen():
+    document = load()
+    document["behaviours"]["Random"].append(["x", "test_standin_random.py::test_that_is_not_there", "random"])
+    assert list(faults(document)) == ["there is no test test_standin_random.py::test_that_is_not_there"]
+
+
+def test_every_package_of_the_rack_has_its_part():
+    parts = " ".join(load()["behaviours"]).lower()
+    for package in standins():
+        assert package.package in parts, f"{package.package} has no part in conformance.yaml"
+
+
+def test_what_the_rack_cannot_do_is_said():
+    assert len(load()["gaps"]) >= 5

@@ -5,6 +5,7 @@ A sample of the moments; all of them: `./lab rehearse STACK --crash-matrix`. One
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from rehearsal.crash import Clean, live_clean, live_cut, matrix, sample
 from rehearsal.crash_portrait import differences, portrait
+from rehearsal.locks import lift_dead
 from rehearsal.rack import open_rack
 from rehearsal.rack_folder import Lab
 from rehearsal.world_process import Staging
@@ -101,6 +103,26 @@ def test_the_engine_s_memory_of_a_cut_ends_when_told(clean: Callable[[str], Clea
         assert done.code == 0, done.said
         assert not rack.state().get("pending_operations")
         assert rack.run("up").transcript.changed() == []
+
+
+def test_a_destroy_that_was_cut_off_ends_after_a_refresh(clean: Callable[[str], Clean], tmp_path: Path) -> None:
+    """Cloudflare does not forgive a second delete, and its provider passes that on."""
+    lived = clean("homelab")
+    shutil.copytree(lived.folder / "clean", tmp_path / "racks", symlinks=True)
+    faults = tmp_path / "faults.json"
+    point = "cloudflare/DnsRecord/delete/after/edge-record-example-com"
+    faults.write_text(json.dumps({"faults": [{"kind": "kill", "where": point}]}))
+    staging = Staging(faults)
+    with open_rack(tmp_path / "racks", lived.lab, lived.binary, fresh=False, doing="a test", staging=staging) as rack:
+        rack.unprotect()
+        assert not rack.run("destroy").well
+        assert lift_dead(rack.folder.backend)
+        again = rack.run("destroy")
+        assert any("81044" in error.message for error in again.errors())
+        assert rack.run("refresh").well
+        ended = rack.run("destroy")
+        assert ended.well, ended.errors()
+        assert not rack.state().get("resources")
 
 
 def world(**cloudflare: object) -> dict[str, object]:

@@ -1,0 +1,42 @@
+"""What a rehearsal may take on two cores: `make bench`."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from cli.engine import find_engine
+from rehearsal.crash import live_clean, matrix, sample
+from rehearsal.rack import open_rack
+from rehearsal.rack_folder import Lab
+from tests.labs import ROOT, SHIPPED
+
+WHOLE_LIFE = 30.0
+"""Seconds for preview, up and up again of one lab, everything installed."""
+SAMPLED_MATRIX = 180.0
+"""Seconds for the sample of the crash matrix that `make test` takes."""
+
+
+def lab(name: str) -> Lab:
+    return Lab(name, ROOT / f"Pulumi.{name}.yaml", ROOT / "gitops", ROOT / "__main__.py", name)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_lab_is_rehearsed_while_one_waits(name: str, tmp_path: Path) -> None:
+    started = time.monotonic()
+    with open_rack(tmp_path, lab(name), find_engine(), fresh=True, doing="a benchmark") as rack:
+        runs = [rack.run(verb) for verb in ("preview", "up", "up")]
+    took = time.monotonic() - started
+    print(f"{name}: {took:.1f} s: {', '.join(f'{run.verb} {run.seconds:.1f}' for run in runs)}")
+    assert all(run.well for run in runs)
+    assert took < WHOLE_LIFE
+
+
+def test_a_sampled_crash_matrix_fits_into_make_test(tmp_path: Path) -> None:
+    started = time.monotonic()
+    clean = live_clean(tmp_path / "matrix", lab("homelab"), find_engine())
+    verdicts = list(matrix(clean, sample(clean.points, 11, 1), workers=2))
+    took = time.monotonic() - started
+    print(f"{len(verdicts)} cuts of homelab: {took:.1f} s")
+    assert all(verdict.converged for verdict in verdicts)
+    assert took < SAMPLED_MATRIX

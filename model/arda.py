@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from model.fields import Address, Asn, Flag, Mac, Name, Range, Shape, Subnet, Text
+from model.fields import Address, Asn, Contract, Flag, Mac, Name, Range, Shape, Subnet, Text
 
 
 class DiskIdentity(Shape):
@@ -104,7 +104,7 @@ class Cluster(Shape):
     """Whether Talos encrypts its partitions (TPM where secure boot is on)."""
     cni: Cni = Cni()
     """Cilium's choices."""
-    talos_contract: Text | None = None
-    """Talos minor the cluster's secrets were made with, `v1.12`. Left out: that of `versions.talos`. Never lower it."""
+    talos_contract: Contract
+    """Talos minor the cluster's secrets were made with, `v1.2`. It stays when Talos is upgraded; never lower it."""
     nodes: dict[Name, ClusterNode] = Field(min_length=1)
     """Its machines by host name."""

@@ -17,6 +17,7 @@ from model.findings import one_line
 
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 VERSION = re.compile(r"v\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
+CONTRACT = re.compile(r"v\d+\.\d+")
 MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 
@@ -137,6 +138,16 @@ def parse_mac(value: Any) -> str:
     return text
 
 
+def parse_contract(value: Any) -> str:
+    """A Talos minor, `v1.2`."""
+    text = _text(value, "a Talos minor", "v1.2")
+    if not CONTRACT.fullmatch(text):
+        near = re.match(r"v?(\d+\.\d+)", text)
+        hint = f'did you mean "v{near[1]}"?' if near else 'write it as "v1.2"'
+        raise refuse("version-contract-syntax", f"'{text[:80]}' is not a minor of Talos", hint)
+    return text
+
+
 def parse_version(value: Any) -> str:
     """A pinned release, `v1.2.3`; never a range, a branch or `latest`."""
     text = _text(value, "a version", "v1.2.3")
@@ -188,6 +199,7 @@ Address = Annotated[IPv4Address, Parsed(parse_address, f"^{QUAD}$", "192.168.1.1
 Subnet = Annotated[IPv4Network, Parsed(parse_subnet, rf"^{QUAD}/\d{{1,2}}$", "192.168.1.0/24")]
 Range = Annotated[AddressRange, Parsed(parse_range, f"^{QUAD}-{QUAD}$", "192.168.1.150-192.168.1.199")]
 Mac = Annotated[str, Parsed(parse_mac, "^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$", "02:00:00:00:02:01")]
+Contract = Annotated[str, Parsed(parse_contract, f"^{CONTRACT.pattern}$", "v1.2")]
 Version = Annotated[str, Parsed(parse_version, f"^{VERSION.pattern}$", "v1.2.3")]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]

@@ -147,7 +147,7 @@ def plan_cluster(
         endpoint=f"https://{cluster.vip}:6443",
         vip=str(cluster.vip),
         talos=talos,
-        contract=cluster.talos_contract or talos.rpartition(".")[0],
+        contract=cluster.talos_contract,
         kubernetes=kubernetes,
         subnet=str(vlan.subnet),
         pods=str(cluster.pods),

@@ -26,6 +26,7 @@ SHAPES = {
     "range-backwards": "A range does not end before it begins.",
     "mac-syntax": "A MAC address has six pairs of hex digits.",
     "mac-multicast": "A MAC address is a card's own, not a group's.",
+    "version-contract-syntax": "A contract is a minor of Talos.",
     "version-unpinned": "A release is pinned: one release, no range, no branch, not `latest`.",
 }
 """What a field checks by itself."""

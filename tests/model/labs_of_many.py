@@ -34,6 +34,7 @@ def lab(control_planes: int = 3, workers: int = 1, subnet: str = "10.0.0.0/16") 
             "name": "arda",
             "vlan": "lan",
             "vip": str(net.network_address + 2),
+            "talos_contract": "v1.12",
             "pods": "172.16.0.0/12",
             "services": "100.64.0.0/20",
             "schedulable_control_planes": workers == 0,

@@ -58,6 +58,7 @@ _REST = {
     "random.RandomBytes.create": _NOTHING,
 }
 _KUBERNETES = {
+    "kubernetes.api-answers": Duration(30, 300, "assumed: the control plane's images pulled and started"),
     "kubernetes.Release.create": Duration(20, 900, "assumed: images pulled and started; high: the seeds' timeout"),
     "kubernetes.Release.create.cilium": Duration(60, 300, "assumed: agents of 250 MB pulled and started on every node"),
     "kubernetes.Release.create.argo-cd": Duration(40, 300, "assumed: images of 500 MB pulled by one node"),

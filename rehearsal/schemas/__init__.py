@@ -34,7 +34,7 @@ RESOURCES = {
         "pulumi_cloudflare.ZeroTrustTunnelCloudflared",
         "pulumi_cloudflare.ZeroTrustTunnelCloudflaredConfig",
     ),
-    "command": ("pulumi_command.remote.Command",),
+    "command": ("pulumi_command.local.Command", "pulumi_command.remote.Command"),
     "kubernetes": ("pulumi_kubernetes.helm.v3.Release",),
     "random": ("pulumi_random.RandomBytes",),
     "talos": (

@@ -1,14 +1,12 @@
 """Programs of a simulated host that ask or move its services and its cluster.
 
-Owns systemctl, cloud-init, k3s and curl as far as a bootstrap needs them. It refuses options it was not taught.
+Owns systemctl, cloud-init and k3s as far as a bootstrap needs them. It refuses options it was not taught.
 """
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
-from rehearsal.world.factory import read_boot_file
 from rehearsal.world.host_tools import Call, Failed, Result, Tool
 from rehearsal.world.hosts import KUBECONFIG
 
@@ -67,6 +65,8 @@ def _moved(call: Call, verb: str, unit: str, *, now: bool) -> None:
 
 def _k3s(call: Call) -> Result:
     words = call.argv[1:]
+    if "release" not in call.host:
+        raise Failed("k3s: command not found", 127)
     if words[:1] == ["--version"]:
         return Result(f"k3s version {call.host['release']}\n")
     if words[:1] == ["kubectl"]:
@@ -125,51 +125,9 @@ def _is_ready(node: dict[str, Any]) -> bool:
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
 
-def _curl(call: Call) -> Result:
-    long = {
-        "fail": "f", "silent": "s", "show-error": "S", "location": "L", "insecure": "k", "retry": "r",
-        "retry-delay": "d", "retry-connrefused": "c", "retry-all-errors": "a", "retry-max-time": "x", "max-time": "m",
-        "connect-timeout": "t", "output": "o", "write-out": "w", "head": "I", "range": "g",
-    }  # fmt: skip
-    options, urls = call.options("fsSLkI", "ordwxmtg", long)
-    if not urls:
-        raise Failed("curl: (2) no URL specified", 2)
-    status, body = _fetch(call, urls[0], quiet="s" in options and "S" not in options)
-    said = options.get("w", "").replace("%{http_code}", f"{status:03d}").replace("\\n", "\n")
-    if status >= 400 and "f" in options:
-        error = (
-            "" if "s" in options and "S" not in options else f"curl: (22) The requested URL returned error: {status}\n"
-        )
-        return Result(said, error, 22)
-    if options.get("o"):
-        call.write(options["o"], body)
-        body = ""
-    return Result(body + said)
-
-
-def _fetch(call: Call, url: str, *, quiet: bool) -> tuple[int, str]:
-    address = urlsplit(url if "://" in url else f"http://{url}")
-    boot_server = str(((call.world.environment.get("network") or {}).get("netboot") or {}).get("address"))
-    cluster = call.world.kubernetes.clusters.get(str((call.world.environment.get("bootstrap") or {}).get("name")))
-    running = {item["metadata"]["name"] for item in cluster.objects("Application")} if cluster is not None else set()
-    if cluster is None or address.scheme != "http" or address.hostname != boot_server or "pi-netboot" not in running:
-        port = address.port or (443 if address.scheme == "https" else 80)
-        text = f"curl: (7) Failed to connect to {address.hostname} port {port} after 0 ms: Could not connect to server"
-        raise Failed("" if quiet else text, 7)
-    files = (cluster.get("ConfigMap", "netboot", "boot") or {}).get("data", {})
-    path = address.path.lstrip("/")
-    if path in files:
-        return 200, files[path]
-    image = read_boot_file(address.path)
-    if image is not None and image.schematic and call.world.factory.knows(image.schematic):
-        return 200, f"{image.schematic} {image.version} {image.arch}\n"
-    return 404, ""
-
-
 TOOLS: dict[str, Tool] = {
     "cloud-init": _cloud_init,
     "systemctl": _systemctl,
     "k3s": _k3s,
     "kubectl": _kubectl,
-    "curl": _curl,
 }

@@ -7,6 +7,7 @@ the first network boot of those without one.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import secrets
 from typing import TYPE_CHECKING, Any
@@ -23,15 +24,29 @@ NVME = "/var/lib/longhorn/disks/nvme1"
 KEPT_TOKEN = f"{NVME}/k3s-token"
 NODE_TOKEN = "/var/lib/rancher/k3s/server/node-token"  # a path, not a secret
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
+_WORKSTATION: dict[str, Any] = {
+    "name": "workstation",
+    "role": "workstation",
+    "files": {},
+    "dirs": ["/tmp"],
+    "services": {},
+    "cloud_init": "disabled",
+}
 
 
 class Hosts:
-    """``section("hosts")``: name → ``{address, power, user, role, files, dirs, services, …}``."""
+    """``section("hosts")``: name → ``{address, power, user, role, files, dirs, services, …}``.
+
+    ``workstation`` (a section of its own) is where the program itself runs: a host nobody logs in to.
+    """
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.bootstrap: dict[str, Any] = world.environment.get("bootstrap") or {}
         self.records: dict[str, dict[str, Any]] = world.section("hosts")
+        self.workstation: dict[str, Any] = world.section("workstation")
+        for key, value in _WORKSTATION.items():
+            self.workstation.setdefault(key, copy.deepcopy(value))
         for name, node in (self.bootstrap.get("nodes") or {}).items():
             self.records.setdefault(name, self._flashed(name, node))
             self.records[name]["address"] = str(node["address"])

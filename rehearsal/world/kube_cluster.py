@@ -60,8 +60,17 @@ class Cluster:
         found: dict[str, Body] = self.record["objects"]
         return found
 
+    @property
+    def is_starting(self) -> bool:
+        """Whether its API does not listen yet: Talos bootstraps first and pulls the control plane's images then."""
+        return bool(self.record.get("starts_in"))
+
     def answers_at(self, url: str) -> bool:
-        """Whether this cluster's API is what answers at ``url``: its server, or any control plane node."""
+        """Whether this cluster's API answers at ``url`` now."""
+        return not self.is_starting and self.serves(url)
+
+    def serves(self, url: str) -> bool:
+        """Whether ``url`` is this cluster's API, listening or not: its server, or any control plane node."""
         asked, server = urlsplit(url), urlsplit(str(self.record["server"]))
         port = asked.port or (443 if asked.scheme == "https" else 80)
         if asked.scheme != "https" or port != (server.port or 443):

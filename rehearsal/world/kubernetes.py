@@ -34,12 +34,16 @@ class Kubernetes:
     def _cluster(self, name: str) -> Cluster:
         return Cluster(self.world, name, self.records[name], list(_CONTROLLERS))
 
-    def stand_up(self, name: str, *, server: str, version: str, credential: str) -> None:
-        """A cluster's API answers at ``server`` from now on; ``credential`` is its authority's certificate, base64."""
+    def stand_up(self, name: str, *, server: str, version: str, credential: str, starts_in: float = 0.0) -> None:
+        """A cluster's API answers at ``server``; ``credential`` is its authority's certificate, base64.
+
+        It answers from now on, or once somebody has waited ``starts_in`` seconds for it (``answers``).
+        """
         self.records[name] = {
             "server": server,
             "version": version,
             "credential": credential,
+            "starts_in": starts_in,
             "cni": "k3s" in version,
             "counter": 0,
             "objects": {},
@@ -83,6 +87,19 @@ class Kubernetes:
         if not (user.get("client-certificate-data") and user.get("client-key-data")) and not user.get("token"):
             raise Refusal("Unauthorized: the server has asked for the client to provide credentials")
         return found
+
+    def answers(self, url: str, *, patience: float = 0.0) -> bool:
+        """Whether an API answers at ``url``, asked again and again for ``patience`` seconds: one that starts may."""
+        for cluster in self.clusters.values():
+            left = cluster.record.get("starts_in", 0.0)
+            if left and cluster.serves(url):
+                waited = min(left, patience)
+                cluster.record["starts_in"] = left - waited
+                if waited == left:
+                    self.world.journal(
+                        "start serving", kind="kubernetes", subject=cluster.name, duration_of="kubernetes.api-answers"
+                    )
+        return any(cluster.answers_at(url) for cluster in self.clusters.values())
 
     def leftovers(self) -> list[str]:
         """What this program made and what still stands, over all clusters, sorted."""

@@ -101,3 +101,47 @@ def test_what_a_command_did_outlives_the_process(tmp_path: Path):
     file = tmp_path / "world.json"
     Engine(command.stand_in(), a_world(file=file)).create(COMMAND, connection=CONNECTION, create="echo x | tee /tmp/x")
     assert _file(a_world(file=file), "/tmp/x") == "x\n"
+
+
+# On the workstation
+
+LOCAL = "command:local:Command"
+ASK = "curl --silent --show-error --insecure --output /dev/null --write-out '%{http_code}\\n' "
+WAIT = ASK + "--retry 120 --retry-delay 5 --retry-all-errors "
+READY = "https://10.0.0.100:6443/readyz"
+
+
+def _starting(world: World, seconds: float) -> None:
+    world.kubernetes.stand_up("main", server="https://10.0.0.100:6443", version="v1", credential="x", starts_in=seconds)
+
+
+def test_an_api_that_stands_lets_nobody_in_without_a_credential(engine: Engine, world: World):
+    _starting(world, 0.0)
+    _, state, _ = engine.create(LOCAL, create=ASK + READY)
+    assert state["stdout"] == "401"
+
+
+def test_an_api_that_starts_refuses_who_asks_once_and_answers_who_waits(engine: Engine, world: World):
+    _starting(world, 90.0)
+    with pytest.raises(Aborted, match=r"(?s)exit status 7: running .*Failed to connect to 10\.0\.0\.100 port 6443"):
+        engine.create(LOCAL, create=ASK + READY)
+    _, state, _ = engine.create(LOCAL, create=WAIT + READY)
+    assert state["stdout"] == "401"
+    assert [each["operation"] for each in world.entries()][:1] == ["start serving"]
+
+
+def test_an_api_that_never_comes_is_waited_for_in_vain(engine: Engine, world: World):
+    with pytest.raises(Aborted, match="Could not connect to server"):
+        engine.create(LOCAL, create=WAIT + READY)
+
+
+def test_a_certificate_of_a_cluster_is_nobodys_whom_curl_knows(engine: Engine, world: World):
+    _starting(world, 0.0)
+    with pytest.raises(Aborted, match=r"\(60\) SSL certificate problem"):
+        engine.create(LOCAL, create=f"curl --silent --show-error {READY}")
+
+
+def test_a_local_command_knows_nothing_of_the_machine_under_the_rack(engine: Engine):
+    assert engine.check(LOCAL, create="true", dir="/")[0][0] == "dir"
+    with pytest.raises(Aborted, match="k3s: command not found"):
+        engine.create(LOCAL, create="k3s --version")

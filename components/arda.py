@@ -6,11 +6,12 @@ Owns machine secrets, configuration, order and one bootstrap. Refuses anything t
 from collections.abc import Sequence
 
 import pulumi
+from pulumi_command import local
 from pulumiverse_talos import client, cluster, imagefactory, machine
 
 from components.bindings import kubernetes, talos
 from model.talos import ClusterNodePlan, ClusterPlan
-from render.talos import machine_patch
+from render.talos import api_answers, machine_patch
 
 TOKEN = "iluvatar:arda:Cluster"  # a resource type, not a secret
 PATIENCE = "30m"
@@ -27,7 +28,7 @@ class Cluster(pulumi.ComponentResource):
     talosconfig: pulumi.Output[str]
     """Secret: what `talosctl` needs."""
     provider: kubernetes.Provider
-    """Reaches the cluster's API."""
+    """Reaches the cluster's API, which answers by then."""
     joined: list[pulumi.Resource]
     """Gate: every machine has its configuration and the cluster is bootstrapped."""
 
@@ -109,11 +110,19 @@ class Cluster(pulumi.ComponentResource):
         )
         self.kubeconfig = pulumi.Output.secret(fetched.kubeconfig_raw)
         self.talosconfig = pulumi.Output.secret(self._talosconfig())
+        # Talos hands out the kubeconfig a minute before the API answers, and a provider that meets a silent API once
+        # counts the whole cluster as unreachable
+        answers = local.Command(
+            "arda-api-answers",
+            create=api_answers(self._plan),
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[bootstrap]),
+        )
         self.provider = kubernetes.Provider(
             "arda-kubernetes",
             f"{environment}-{self._plan.name}",
             self.kubeconfig,
-            pulumi.ResourceOptions(parent=self),
+            pulumi.ResourceOptions(parent=self, depends_on=[answers]),
         )
 
     def _talosconfig(self) -> pulumi.Output[str]:

@@ -37,15 +37,12 @@ class Cilium(pulumi.ComponentResource):
         super().__init__(TOKEN, name, None, opts)
         waits = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=list(after))
         self.release = helm.seed("cilium-release", chart, waits, adopted=adopted)
-        bodies = {}
-        if plan.pool:
-            bodies = {"pool": manifests.address_pool(plan.pool), "announcement": manifests.l2_announcement(plan)}
         self.announced = [
             kubernetes.KubernetesObject(
                 f"cilium-{key}",
                 body,
                 pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[self.release]),
             )
-            for key, body in bodies.items()
+            for key, body in manifests.announced(plan).items()
         ]
         self.register_outputs({})

@@ -59,6 +59,8 @@ class BootEntry:
     name: str
     image: Image | None
     """None: its local disk."""
+    kernel_ip: str | None = None
+    """The kernel's `ip=` argument, for a node that has no reservation."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,10 @@ def boot_entries(environment: Environment, cluster: ClusterPlan | None) -> tuple
     if netboot is None:
         return ()
     nodes = [node for node in cluster.nodes if node.boot == "netboot"] if cluster else []
-    known = sorted((BootEntry(node.mac, node.name, node.image) for node in nodes), key=lambda entry: entry.mac or "")
+    known = sorted(
+        (BootEntry(node.mac, node.name, node.image, node.kernel_ip) for node in nodes),
+        key=lambda entry: entry.mac or "",
+    )
     unknown = None
     if netboot.unknown_machines == "maintenance" and netboot.default_class and talos:
         unknown = image(netboot.default_class, environment.hardware[netboot.default_class], talos)

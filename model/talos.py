@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Literal
 
-from model.arda import Cluster, ClusterNode
+from model.arda import Bgp, Cluster, ClusterNode
 from model.ea import Network
 from model.hardware import Disk, HardwareClass
 from model.images import Image, image
@@ -50,6 +50,8 @@ class ClusterNodePlan:
     data: tuple[DataDisk, ...]
     labels: Mapping[str, str]
     watchdog: str | None
+    kernel_ip: str | None
+    """The kernel's `ip=` argument, for a node that has its address by it before it has its configuration."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,9 @@ class ClusterPlan:
     services: str
     pool: str | None
     schedulable_control_planes: bool
+    disk_encryption: bool
+    l2_announcements: bool
+    bgp: Bgp | None
     resolvers: tuple[str, ...]
     time_servers: tuple[str, ...]
     search_domain: str
@@ -154,6 +159,9 @@ def plan_cluster(
         services=str(cluster.services),
         pool=str(cluster.load_balancer_pool) if cluster.load_balancer_pool else None,
         schedulable_control_planes=cluster.schedulable_control_planes,
+        disk_encryption=cluster.disk_encryption,
+        l2_announcements=cluster.cni.l2_announcements,
+        bgp=cluster.cni.bgp,
         resolvers=tuple(str(address) for address in network.resolvers),
         time_servers=network.time_servers,
         search_domain=zone,
@@ -186,7 +194,13 @@ def _node(
         data=tuple(_data_disks(name, node, hardware, storage)),
         labels=dict(sorted(node.labels.items())),
         watchdog=hardware.watchdog,
+        kernel_ip=_kernel_ip(name, node, hardware, subnet, gateway) if node.reach == "kernel-argument" else None,
     )
+
+
+def _kernel_ip(name: str, node: ClusterNode, hardware: HardwareClass, subnet: IPv4Network, gateway: str) -> str:
+    """`ip=<client>::<gateway>:<netmask>:<hostname>:<device>:off` (Linux, `nfsroot.rst`; Talos reads the same)."""
+    return f"ip={node.address}::{gateway}:{subnet.netmask}:{name}:{hardware.nics[0]}:off"
 
 
 def _data_disks(name: str, node: ClusterNode, hardware: HardwareClass, storage: Storage) -> list[DataDisk]:

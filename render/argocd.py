@@ -14,7 +14,7 @@ HERE = "https://kubernetes.default.svc"
 
 
 def project(plan: GitopsClusterPlan) -> Manifest:
-    """The project of a cluster's applications: its repository and the charts' own, this cluster, nothing else."""
+    """The project of a cluster's applications: this repository, this cluster, nothing else."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",

@@ -44,11 +44,13 @@ def _menu(netboot: NetbootPlan) -> str:
 def _script(netboot: NetbootPlan, entry: BootEntry) -> str:
     if entry.image is None:
         return f"#!ipxe\n# {entry.name}: its own disk\nexit\n"
-    return f"#!ipxe\n# {entry.name}: {entry.image.hardware}\n{_talos(netboot.address, entry.image)}boot\n"
+    return (
+        f"#!ipxe\n# {entry.name}: {entry.image.hardware}\n{_talos(netboot.address, entry.image, entry.kernel_ip)}boot\n"
+    )
 
 
-def _talos(server: str, image: Image) -> str:
-    arguments = " ".join((*TALOS_ARGUMENTS, HALT_IF_INSTALLED))
+def _talos(server: str, image: Image, kernel_ip: str | None) -> str:
+    arguments = " ".join(filter(None, (*TALOS_ARGUMENTS, HALT_IF_INSTALLED, kernel_ip)))
     return f"kernel http://{server}/{image.kernel_path} {arguments}\ninitrd http://{server}/{image.initramfs_path}\n"
 
 

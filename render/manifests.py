@@ -6,6 +6,7 @@ Owns their bodies. Refuses what runs: that is Git's.
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from model.arda import Bgp
 from model.edge import GatewayPlan
 from model.talos import ClusterPlan
 
@@ -33,12 +34,17 @@ def config_map(name: str, in_namespace: str, data: Mapping[str, str]) -> Manifes
 def address_pool(pool: str) -> Manifest:
     """The addresses that Cilium may give to LoadBalancer Services; `pool` is `first-last`."""
     first, _, last = pool.partition("-")
-    return {
-        "apiVersion": "cilium.io/v2",
-        "kind": "CiliumLoadBalancerIPPool",
-        "metadata": {"name": "lan"},
-        "spec": {"blocks": [{"start": first, "stop": last}]},
-    }
+    return _cilium_v2("CiliumLoadBalancerIPPool", "lan", {"blocks": [{"start": first, "stop": last}]})
+
+
+def announced(cluster: ClusterPlan) -> dict[str, Manifest]:
+    """By key: the pool, and everything that makes its addresses known on the LAN; nothing without a pool."""
+    if cluster.pool is None:
+        return {}
+    found = {"pool": address_pool(cluster.pool)}
+    if cluster.l2_announcements:
+        found["announcement"] = l2_announcement(cluster)
+    return found | (bgp(cluster, cluster.bgp) if cluster.bgp else {})
 
 
 def l2_announcement(cluster: ClusterPlan) -> Manifest:
@@ -54,6 +60,34 @@ def l2_announcement(cluster: ClusterPlan) -> Manifest:
         "metadata": {"name": "lan"},
         "spec": spec,
     }
+
+
+def bgp(cluster: ClusterPlan, plan: Bgp) -> dict[str, Manifest]:
+    """BGP instead of ARP: the cluster's own AS, its neighbours, and what is announced to them (Cilium, "BGP")."""
+    chosen = {"announce": "load-balancer"}
+    peers = [
+        {
+            "name": f"peer-{peer.address}".replace(".", "-"),
+            "peerASN": peer.asn,
+            "peerAddress": str(peer.address),
+            "peerConfigRef": {"name": "lan"},
+        }
+        for peer in plan.peers
+    ]
+    every = {"matchExpressions": [{"key": "bgp.cilium.io/silent", "operator": "DoesNotExist"}]}
+    family = {"afi": "ipv4", "safi": "unicast", "advertisements": {"matchLabels": chosen}}
+    instance = {"name": cluster.name, "localASN": plan.asn, "peers": peers}
+    service = {"advertisementType": "Service", "service": {"addresses": ["LoadBalancerIP"]}, "selector": every}
+    return {
+        "bgp-cluster": _cilium_v2("CiliumBGPClusterConfig", "lan", {"bgpInstances": [instance]}),
+        "bgp-peers": _cilium_v2("CiliumBGPPeerConfig", "lan", {"families": [family]}),
+        "bgp-advertisement": _cilium_v2("CiliumBGPAdvertisement", "lan", {"advertisements": [service]}, chosen),
+    }
+
+
+def _cilium_v2(kind: str, name: str, spec: Manifest, labels: Mapping[str, str] | None = None) -> Manifest:
+    metadata: Manifest = {"name": name} | ({"labels": dict(labels)} if labels else {})
+    return {"apiVersion": "cilium.io/v2", "kind": kind, "metadata": metadata, "spec": spec}
 
 
 def gateway_class() -> Manifest:

@@ -16,17 +16,32 @@ DISKS_OF_TALOS = ("longhorn", "openebs")
 """Storage systems that want a filesystem; Ceph takes the raw disk, which Talos must leave alone."""
 
 
+SEALED: dict[str, Any] = {"provider": "luks2", "keys": [{"slot": 0, "tpm": {}}]}
+"""Disk encryption with a key that only this machine's TPM gives (Talos 1.12, "Disk Encryption")."""
+
+
 def machine_patch(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
     """The node's patch as YAML documents, the machine's own first; equal plans give equal bytes."""
-    documents = [_machine(cluster, node), *_network(cluster, node), *_volumes(node)]
+    documents = [_machine(cluster, node), *_network(cluster, node), *_encryption(cluster), *_volumes(cluster, node)]
     return "---\n".join(yaml.safe_dump(document, sort_keys=False, width=4096) for document in documents)
+
+
+def api_answers(cluster: ClusterPlan) -> str:
+    """A command that succeeds once the Kubernetes API answers at the VIP, with a refusal too; waits ten minutes.
+
+    Run on the owner's machine, without credentials: Talos forbids anonymous requests, and 401 is an answer.
+    """
+    return (
+        "curl --silent --show-error --insecure --retry 120 --retry-delay 5 --retry-all-errors --output /dev/null "
+        f"--write-out '%{{http_code}}\\n' {cluster.endpoint}/readyz"
+    )
 
 
 def _machine(cluster: ClusterPlan, node: ClusterNodePlan) -> dict[str, Any]:
     control_plane = node.role == "control-plane"
     machine: dict[str, Any] = {
         "install": {"diskSelector": dict(node.install), "image": node.image.installer, "wipe": False},
-        "kubelet": {"nodeIP": {"validSubnets": [cluster.subnet]}, "extraArgs": {"rotate-server-certificates": "true"}},
+        "kubelet": {"nodeIP": {"validSubnets": [cluster.subnet]}},
         # Cilium masquerades in eBPF, which breaks CoreDNS behind the host's forwarder (Talos, "Host DNS")
         "features": {
             "kubePrism": {"enabled": True, "port": KUBEPRISM_PORT},
@@ -87,16 +102,24 @@ def _network(cluster: ClusterPlan, node: ClusterNodePlan) -> Iterator[dict[str, 
         yield {"apiVersion": "v1alpha1", "kind": "WatchdogTimerConfig", "device": node.watchdog, "timeout": "5m"}
 
 
-def _volumes(node: ClusterNodePlan) -> Iterator[dict[str, Any]]:
+def _encryption(cluster: ClusterPlan) -> Iterator[dict[str, Any]]:
+    """Talos' own partitions, unlocked by the TPM that secure boot measures into."""
+    if cluster.disk_encryption:
+        for name in ("STATE", "EPHEMERAL"):
+            yield {"apiVersion": "v1alpha1", "kind": "VolumeConfig", "name": name, "encryption": dict(SEALED)}
+
+
+def _volumes(cluster: ClusterPlan, node: ClusterNodePlan) -> Iterator[dict[str, Any]]:
     for disk in node.data:
         if disk.kind in DISKS_OF_TALOS:
-            yield {
+            volume: dict[str, Any] = {
                 "apiVersion": "v1alpha1",
                 "kind": "UserVolumeConfig",
                 "name": disk.system,
                 "provisioning": {"diskSelector": {"match": disk.match}, "grow": True, "minSize": "10GiB"},
                 "filesystem": {"type": "xfs"},
             }
+            yield volume | ({"encryption": dict(SEALED)} if cluster.disk_encryption else {})
 
 
 def _mount(disk: DataDisk) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from model.talos import ClusterNodePlan, ClusterPlan
 from render.talos import machine_patch
-from tests.labs import SHIPPED, shipped_plan
+from tests.labs import SHIPPED, planned, raw, shipped_plan
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -39,6 +39,19 @@ def test_talos_accepts_every_node(lab: str, tmp_path: Path, require_tool: Callab
     assert plan
     assert run(talosctl, "gen", "secrets", "--output-file", str(tmp_path / "secrets.yaml")).returncode == 0
     for node in plan.nodes:
+        made = configuration(talosctl, tmp_path, plan, node)
+        result = run(talosctl, "validate", "--mode", "metal", "--strict", "--config", str(made))
+        assert result.returncode == 0, f"{node.name}: {result.stdout}{result.stderr}"
+
+
+def test_talos_accepts_encrypted_volumes(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    talosctl = require_tool("talosctl")
+    edited = raw("homelab")
+    edited["cluster"]["disk_encryption"] = True
+    plan = planned(edited).cluster
+    assert plan
+    assert run(talosctl, "gen", "secrets", "--output-file", str(tmp_path / "secrets.yaml")).returncode == 0
+    for node in (plan.control_planes[0], plan.workers[0]):
         made = configuration(talosctl, tmp_path, plan, node)
         result = run(talosctl, "validate", "--mode", "metal", "--strict", "--config", str(made))
         assert result.returncode == 0, f"{node.name}: {result.stdout}{result.stderr}"

@@ -79,3 +79,14 @@ def test_nothing_in_a_served_file_is_longer_than_a_path_or_a_hash() -> None:
     for name, text in ipxe.scripts(NETWORK.netboot).items():
         tokens = {token for token in re.findall(r"[A-Za-z0-9+/=]{40,}", text) if "/" not in token}
         assert tokens <= known, f"{name} serves {tokens - known}"
+
+
+def test_a_node_reached_by_a_kernel_argument_gets_its_address_with_its_kernel() -> None:
+    edited = raw("homelab")
+    edited["cluster"]["nodes"]["istari-1"]["reach"] = "kernel-argument"
+    netboot = planned(edited).network.netboot
+    assert netboot
+    scripts = ipxe.scripts(netboot)
+    wanted = " ip=192.168.1.104::192.168.1.1:255.255.255.0:istari-1:eno1:off\n"
+    assert wanted in scripts["02-00-00-00-02-04.ipxe"]
+    assert not [name for name, text in scripts.items() if " ip=" in text and name != "02-00-00-00-02-04.ipxe"]

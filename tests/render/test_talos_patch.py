@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from render.talos import machine_patch
+from render.talos import api_answers, machine_patch
 from tests.labs import SHIPPED, planned, raw, shipped_plan
 
 
@@ -114,3 +114,34 @@ def test_a_disk_known_by_serial_is_found_by_serial() -> None:
     parts = list(yaml.safe_load_all(machine_patch(cluster, node)))
     assert parts[0]["machine"]["install"]["diskSelector"] == {"serial": "SYS1"}
     assert find(parts, "UserVolumeConfig")["provisioning"]["diskSelector"]["match"] == 'disk.serial == "DATA1"'
+
+
+def test_encryption_seals_talos_own_partitions_and_data_volumes() -> None:
+    edited = raw("homelab")
+    edited["cluster"]["disk_encryption"] = True
+    cluster = planned(edited).cluster
+    assert cluster
+    node = next(node for node in cluster.nodes if node.name == "istari-1")
+    parts = list(yaml.safe_load_all(machine_patch(cluster, node)))
+    sealed = {part["name"]: part["encryption"] for part in parts if "encryption" in part}
+    assert sorted(sealed) == ["EPHEMERAL", "STATE", "longhorn"]
+    assert all(one == {"provider": "luks2", "keys": [{"slot": 0, "tpm": {}}]} for one in sealed.values())
+    plain = shipped_plan("homelab").cluster
+    assert plain
+    assert "encryption" not in machine_patch(plain, plain.nodes[0])
+
+
+def test_nothing_asks_for_certificates_that_nobody_signs() -> None:
+    """`rotate-server-certificates` without a CSR approver leaves kubelets without any: no logs, no metrics."""
+    cluster = shipped_plan("homelab").cluster
+    assert cluster
+    assert "rotate-server-certificates" not in machine_patch(cluster, cluster.nodes[0])
+
+
+def test_the_api_s_gate_needs_no_credentials_and_takes_a_refusal_for_an_answer() -> None:
+    cluster = shipped_plan("homelab").cluster
+    assert cluster
+    words = api_answers(cluster).split()
+    assert words[-1] == "https://192.168.1.100:6443/readyz"
+    assert "--retry-all-errors" in words
+    assert "--fail" not in words, "Talos answers 401 to anonymous requests, and that is an answer"

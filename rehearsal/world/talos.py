@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rehearsal.world import World
 
 _RETRIED = "; the provider keeps trying this until its timeout, 10m0s unless set"
+_API_STARTS_IN = 90.0
+"""Seconds from bootstrap to a Kubernetes API that answers; Talos itself, and so its kubeconfig, is there at once."""
 _MAINTENANCE_MODES = ("auto", "reboot", "try")
 
 
@@ -257,6 +259,7 @@ class Talos:
                 server=self._served_at(leader, nodes),
                 version=leader.kubernetes_version,
                 credential=leader.kubernetes_authority,
+                starts_in=_API_STARTS_IN,
             )
         for node in sorted(nodes, key=lambda each: each.kind):
             if node.kind == "controlplane" and node.hostname not in cluster["members"]:

@@ -10,6 +10,7 @@ from rehearsal.world.kube_cluster import Cluster
 from tests.rehearsal.clusters import (
     AUTHORITY,
     GATEWAY,
+    SERVER,
     Provider,
     cilium_release,
     kubeconfig,
@@ -92,6 +93,17 @@ def test_a_cluster_that_is_unknown_or_down_previews_and_does_nothing_else(main: 
         provider.create(NAMESPACE, metadata=named("one"))
     with pytest.raises(Aborted, match="configured Kubernetes cluster is unreachable"):
         provider.remove(NAMESPACE, "one")
+
+
+def test_an_api_that_starts_refuses_the_first_object_until_somebody_has_waited_for_it(main: Cluster):
+    main.record["starts_in"] = 90.0
+    provider = Provider(main.world)
+    for again in range(2):
+        with pytest.raises(Aborted, match=r"configured Kubernetes cluster is unreachable: .*connection refused"):
+            provider.create(NAMESPACE, metadata=named(f"one-{again}"))
+    assert not main.world.kubernetes.answers(SERVER, patience=60.0)
+    assert main.world.kubernetes.answers(SERVER, patience=60.0)
+    assert provider.create(NAMESPACE, metadata=named("one"))[0] == "one"
 
 
 # Objects

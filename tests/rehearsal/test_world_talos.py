@@ -241,6 +241,16 @@ def test_a_kubeconfig_needs_a_bootstrapped_cluster_and_names_its_endpoint(at: La
     assert document["users"][0]["user"]["client-key-data"] in at.world.issued_secrets()
 
 
+def test_talos_hands_out_a_kubeconfig_before_the_api_it_names_answers(at: Lab):
+    at.apply("cp-1")
+    at.world.talos.bootstrap("10.0.0.101", None, at.client)
+    raw = at.world.talos.kubeconfig("10.0.0.101", None, at.client)["raw"]
+    with pytest.raises(Refusal, match="connection refused"):
+        at.world.kubernetes.by_kubeconfig(raw)
+    assert at.world.kubernetes.answers("https://10.0.0.100:6443/readyz", patience=600.0)
+    assert at.world.kubernetes.by_kubeconfig(raw).name == "main"
+
+
 def test_a_reset_node_leaves_etcd_and_is_as_it_was_racked(at: Lab):
     for name in ADDRESSES:
         at.apply(name)

@@ -1,11 +1,13 @@
-"""What every tier of tests shares: how a test asks for a real tool."""
+"""What every tier of tests shares: how a test asks for a real tool, or for the engine."""
 
 import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from cli.engine import EngineMissing, find_engine
 from tools.gobuild import pin_of
 
 # Debian keeps daemons where an ordinary user's PATH does not look.
@@ -36,3 +38,14 @@ def require_tool() -> Callable[[str], str]:
     Where it is missing the test is skipped with a plain word, and in CI failed.
     """
     return _require_tool
+
+
+@pytest.fixture(scope="session")
+def engine() -> Path:
+    """The real engine, built once where none is installed; where it cannot be had the test is skipped, in CI failed."""
+    try:
+        return find_engine()
+    except EngineMissing as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from cli.engine import EngineMissing, find_engine
 from model.document import SECRETS, Document, parse
 from model.yaml_reader import Reader
 from stacks import secrets
@@ -90,9 +89,9 @@ def stack_file(environment: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def ask_engine(tmp_path_factory: pytest.TempPathFactory) -> Ask:
+def ask_engine(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> Ask:
     """Asks the real engine what `iluvatar:environment` of a stack file's text is; its words when it refuses."""
-    engine, folder = _engine(), tmp_path_factory.mktemp("engine")
+    folder = tmp_path_factory.mktemp("engine")
     (folder / "Pulumi.yaml").write_text("name: iluvatar\nruntime: python\n")
     (folder / "state").mkdir()
     environment = {
@@ -119,16 +118,6 @@ def ask_engine(tmp_path_factory: pytest.TempPathFactory) -> Ask:
         return json.loads(json.loads(answer.stdout)["iluvatar:environment"]["value"])
 
     return ask
-
-
-def _engine() -> Path:
-    """The engine; where it cannot be had the test is skipped, in CI failed."""
-    try:
-        return find_engine()
-    except EngineMissing as missing:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(missing), pytrace=False)
-        pytest.skip(str(missing))
 
 
 @pytest.mark.parametrize("name", cases.STACKS)

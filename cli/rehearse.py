@@ -26,6 +26,7 @@ from rehearsal.locks import RackBusy
 from rehearsal.rack import Lab, Rack, Run, Verb, open_rack
 from rehearsal.report import durations_in, forecast, plain_outputs, protected
 from rehearsal.stack_copy import NotAStackFile
+from rehearsal.standing import unwell
 from rehearsal.world_process import WorldTrouble
 
 RACKS = ROOT / ".rack"
@@ -77,7 +78,7 @@ class Rehearsal:
         whole = forecast(state, durations_in(self.rack.world().entries()))
         summary.summary(self.out, self.rack.world(), whole, outputs, secret)
         summary.next_steps(self.out, self.stack, self.rack.folder.path, outputs.get("nextSteps"))
-        kept = promised == made and not second.transcript.changed()
+        kept = promised == made and not second.transcript.changed() and self.healthy()
         summary.closing(self.out, self.stack, time.monotonic() - self.started, kept=kept)
         return FINE if kept else REFUSED
 
@@ -95,7 +96,15 @@ class Rehearsal:
             left = set(self.rack.world().leftovers())
             rehearsed.left(self.out, self.leftovers, left)
             return FINE if left == self.leftovers else REFUSED
-        return FINE if run.well else self.ended(run)
+        if not run.well:
+            return self.ended(run)
+        return FINE if verb != "up" or self.healthy() else REFUSED
+
+    def healthy(self) -> bool:
+        """Whether what GitOps was given comes up; says what does not."""
+        troubles = unwell(self.rack.world())
+        summary.unwell(self.out, troubles)
+        return not troubles
 
     def resumed(self, verb: Verb) -> Run:
         """The verb, again and again, with what a person would type in between after a cut."""

@@ -88,6 +88,15 @@ def next_steps(out: Console, stack: str, folder: Path, steps: Any) -> None:
         out.print(Text(f"  · {step}"), soft_wrap=True)
 
 
+def unwell(out: Console, troubles: Sequence[str]) -> None:
+    """What stands and does not do its work, each with its reason."""
+    if troubles:
+        out.print()
+        out.print(Text("  Made as promised, and yet not Synced and Healthy:", style="red"))
+    for trouble in troubles:
+        out.print(Text(f"    {trouble}"), soft_wrap=True)
+
+
 def closing(out: Console, stack: str, took: float, *, kept: bool) -> None:
     """The last line: whether the lab kept what its preview promised, and how long the rehearsal took."""
     out.print()

@@ -1,6 +1,7 @@
 """What stands in the World, in a person's words.
 
-Owns the looking. Refuses to judge it: whether it should stand is the plan's affair.
+Owns the looking, and what does not come up of what GitOps was given. Refuses to judge the rest: whether it should stand
+is the plan's affair.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rehearsal.world import World
+from rehearsal.world import World, kube_gateway
 from rehearsal.world.kube_cluster import Cluster
 
 Object = dict[str, Any]
@@ -29,16 +30,40 @@ def standing(world: World) -> list[tuple[str, list[str]]]:
     return found
 
 
+def unwell(world: World) -> list[str]:
+    """What GitOps was given and does not come up: `<cluster>: application <name> …`, with its folder and the reason."""
+    found = []
+    for name, cluster in sorted(world.kubernetes.clusters.items()):
+        for application in cluster.objects("Application"):
+            if not _is_synced(application):
+                place = (application["spec"].get("source") or {}).get("path", "?")
+                which = f"{name}: application {application['metadata']['name']} of {place}"
+                found.append(f"{which} is {_state(application)}")
+    return found
+
+
+def _state(application: Object) -> str:
+    """Sync, health, and what Argo CD says about them."""
+    status = application.get("status") or {}
+    sync, health = status.get("sync") or {}, status.get("health") or {}
+    said = [health.get("message"), *(each.get("message") for each in status.get("conditions") or ())]
+    reason = "; ".join(each for each in said if each)
+    state = f"{sync.get('status', 'Unknown')} and {health.get('status', 'Unknown')}"
+    return f"{state}: {reason}" if reason else state
+
+
 def _cluster(cluster: Cluster) -> Iterator[str]:
     """A cluster: who is in it and who is not ready, what GitOps runs on it, where it can be reached."""
-    yield f"Kubernetes {cluster.version} at {cluster.record['server']}"
+    starting = ", whose API does not answer yet" if cluster.is_starting else ""
+    yield f"Kubernetes {cluster.version} at {cluster.record['server']}{starting}"
     yield _told("node", cluster.objects("Node"), _is_ready, "Ready")
     applications = cluster.objects("Application")
     if applications:
         yield _told("application", applications, _is_synced, "Synced and Healthy")
     gateways = cluster.objects("Gateway")
     if gateways:
-        yield _told("gateway", gateways, _is_programmed, "Programmed")
+        waits = dict.fromkeys(each for found in gateways for each in kube_gateway.waits_for(found))
+        yield "; ".join([_told("gateway", gateways, _is_programmed, "Programmed"), *waits])
 
 
 def _told(kind: str, objects: list[Object], is_well: Callable[[Object], bool], well: str) -> str:

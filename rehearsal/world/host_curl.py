@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from rehearsal.world.factory import read_boot_file
 from rehearsal.world.host_tools import Call, Failed, Result, Tool
+from rehearsal.world.netboot import NAMESPACE, SCRIPTS, absent
 
 _DELAYS = (1.0, 600.0)
 """Without ``--retry-delay`` curl doubles its waiting from one second up to ten minutes (curl(1), ``--retry``)."""
@@ -50,10 +51,11 @@ def _fetch(call: Call, url: str, options: dict[str, str]) -> tuple[int, str]:
         return _api(call, address, options)
     boot_server = str(((call.world.environment.get("network") or {}).get("netboot") or {}).get("address"))
     cluster = call.world.kubernetes.clusters.get(str((call.world.environment.get("bootstrap") or {}).get("name")))
-    running = {item["metadata"]["name"] for item in cluster.objects("Application")} if cluster is not None else set()
-    if cluster is None or address.scheme != "http" or address.hostname != boot_server or "pi-netboot" not in running:
+    if cluster is None or address.scheme != "http" or address.hostname != boot_server:
         raise _refused(address)
-    files = (cluster.get("ConfigMap", "netboot", "boot") or {}).get("data", {})
+    if absent(cluster, "pi-netboot", SCRIPTS):
+        raise _refused(address)
+    files = (cluster.get("ConfigMap", NAMESPACE, SCRIPTS) or {}).get("data", {})
     path = address.path.lstrip("/")
     if path in files:
         return 200, files[path]

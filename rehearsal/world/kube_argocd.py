@@ -65,6 +65,22 @@ def trouble_of(found: Body) -> str | None:
     return None
 
 
+def brought_by(cluster: Cluster, found: Body) -> list[Body]:
+    """The objects that an application's folder names, each in its namespace; ``Refusal`` when it cannot be read."""
+    try:
+        documents = _documents_of(cluster, found)
+    except _Trouble as trouble:
+        raise Refusal(trouble.message) from trouble
+    place = {"namespace": (found["spec"].get("destination") or {}).get("namespace")}
+    return [{**body, "metadata": {**place, **(body.get("metadata") or {})}} for body in documents]
+
+
+def _documents_of(cluster: Cluster, found: Body) -> list[Body]:
+    source = found["spec"].get("source") or {}
+    root = _fetched(cluster, source.get("repoURL", ""), source.get("targetRevision", ""))
+    return list(_read(root / source.get("path", "")))
+
+
 def _keep(cluster: Cluster, owner: Body, wanted: list[Body]) -> None:
     uid = owner["metadata"]["uid"]
     names = {body["metadata"]["name"] for body in wanted}
@@ -203,10 +219,8 @@ def _unfit(message: str) -> _Trouble:
 
 def _state_of(cluster: Cluster, found: Body) -> Body:
     """Sync and health of an application, after what its folder brings stands."""
-    source = found["spec"].get("source") or {}
     try:
-        folder = _fetched(cluster, source.get("repoURL", ""), source.get("targetRevision", "")) / source.get("path", "")
-        documents = list(_read(folder))
+        documents = _documents_of(cluster, found)
         kinds = _brought(documents)
     except (_Trouble, Refusal) as trouble:
         condition = {"type": "ComparisonError", "message": trouble.message}
@@ -237,12 +251,12 @@ def _read(folder: Path) -> Iterator[Body]:
         raise _Trouble(
             "ComparisonError", f"{_UNREADABLE}{folder.name}: app path does not exist or has no kustomization"
         )
-    kustomization = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    kustomization = (_documents(folder, file) or [{}])[0]
     yield {"kind": "Kustomization", "metadata": {}, "helmCharts": kustomization.get("helmCharts") or []}
     namespace = {"namespace": kustomization["namespace"]} if kustomization.get("namespace") else {}
     for resource in kustomization.get("resources") or ():
         for body in _resource(folder, str(resource)):
-            yield {**body, "metadata": {**body["metadata"], **namespace}}
+            yield {**body, "metadata": {**(body.get("metadata") or {}), **namespace}}
 
 
 def _resource(folder: Path, resource: str) -> Iterator[Body]:
@@ -250,9 +264,21 @@ def _resource(folder: Path, resource: str) -> Iterator[Body]:
     if path.is_dir():
         yield from _read(path)
     elif path.is_file():
-        yield from (body for body in yaml.safe_load_all(path.read_text(encoding="utf-8")) if body)
+        yield from _documents(folder, path)
     elif "://" not in resource:
         raise _Trouble("ComparisonError", f"{_UNREADABLE}{folder.name}: {resource}: no such file")
+
+
+def _documents(folder: Path, file: Path) -> list[Body]:
+    """The objects in ``file``; ``_Trouble`` when it is no YAML or holds something else."""
+    try:
+        found = [body for body in yaml.safe_load_all(file.read_text(encoding="utf-8")) if body]
+    except yaml.YAMLError as error:
+        first = str(error).splitlines()[0]
+        raise _Trouble("ComparisonError", f"{_UNREADABLE}{folder.name}: {file.name}: {first}") from error
+    if not all(isinstance(body, dict) for body in found):
+        raise _Trouble("ComparisonError", f"{_UNREADABLE}{folder.name}: {file.name}: not an object")
+    return found
 
 
 def _brought(documents: list[Body]) -> tuple[str, ...]:

@@ -1,20 +1,18 @@
 """Gateways: who serves them, and which address they get on the network.
 
-Owns what Envoy Gateway's controller makes of classes, gateways and routes, and what Cilium makes of their address: LB
-IPAM gives it out, L2 announcements answer for it. It refuses to own the objects themselves and public names.
+Owns what Envoy Gateway's controller makes of classes, gateways and routes, and that Cilium's LB IPAM gives each its
+address. It refuses to own the objects themselves, who announces an address (``kube_announce``), and public names.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterator
 
-from rehearsal.world import kube_helm, kube_pods
+from rehearsal.world import kube_announce, kube_helm, kube_pods
 from rehearsal.world.kube_charts import value
 from rehearsal.world.kube_cluster import Body, Cluster
 from rehearsal.world.kube_judge import matches
-from rehearsal.world.talos_config import of_kind
 
 _CONTROLLERS = {
     "gateway.envoyproxy.io/gatewayclass-controller": ("gateway-helm", None),
@@ -41,6 +39,7 @@ def keep_gateways(cluster: Cluster) -> None:
         _tell(cluster, found, "Programmed", trouble)
         if not trouble:
             found["status"]["addresses"] = [{"type": "IPAddress", "value": address}]
+        found["status"]["listeners"] = [_listener(cluster, found, each) for each in found["spec"]["listeners"]]
     for kind in ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute"):
         for found in cluster.objects(kind):
             _tell(cluster, found, "Accepted", _unattached(cluster, found))
@@ -52,6 +51,29 @@ def trouble_of(found: Body) -> str | None:
         if condition["status"] == "False":
             return f"{condition['type']} is False: {condition['reason']}: {condition['message']}"
     return None
+
+
+def waits_for(found: Body) -> list[str]:
+    """What a gateway's listeners wait for, as ``HTTPS waits for Secret networking/wildcard-tls``: each thing once."""
+    said = []
+    protocols = {each["name"]: each["protocol"] for each in found["spec"]["listeners"]}
+    for listener in (found.get("status") or {}).get("listeners") or ():
+        for condition in listener["conditions"]:
+            if condition["status"] == "False":
+                said.append(f"{protocols[listener['name']]} waits for {condition['message']}")
+    return list(dict.fromkeys(said))
+
+
+def _listener(cluster: Cluster, found: Body, listener: Body) -> Body:
+    """The state of one listener: one without its certificate is left out, and the others of its gateway serve."""
+    missing = []
+    for reference in (listener.get("tls") or {}).get("certificateRefs") or ():
+        place = reference.get("namespace") or found["metadata"]["namespace"]
+        if cluster.get("Secret", place, reference["name"]) is None:
+            missing.append(f"Secret {place}/{reference['name']}")
+    resolved = {"type": "ResolvedRefs", "status": str(not missing), "message": ", ".join(missing)}
+    reason = "InvalidCertificateRef" if missing else "ResolvedRefs"
+    return {"name": listener["name"], "conditions": [resolved | {"reason": reason}]}
 
 
 def _tell(cluster: Cluster, found: Body, kind: str, trouble: tuple[str, str] | str | None) -> None:
@@ -102,8 +124,16 @@ def _address(cluster: Cluster, found: Body, taken: dict[str, str]) -> str | Look
         return LookupError(f"{wanted} lies in no CiliumLoadBalancerIPPool")
     elif wanted in taken:
         return LookupError(f"{wanted} is already given to {taken[wanted]}")
-    unheard = _unannounced(cluster)
-    return LookupError(f"{wanted} is given out but nobody answers ARP for it: {unheard}") if unheard else wanted
+    unheard = kube_announce.unannounced(cluster, _labels(found))
+    return LookupError(f"{wanted} is given out but nobody announces it: {unheard}") if unheard else wanted
+
+
+def _labels(found: Body) -> dict[str, str]:
+    """The labels of the LoadBalancer Service that Envoy Gateway makes for a gateway."""
+    owner = "gateway.envoyproxy.io/owning-gateway"
+    given = (found["spec"].get("infrastructure") or {}).get("labels") or {}
+    metadata = found["metadata"]
+    return {f"{owner}-name": metadata["name"], f"{owner}-namespace": metadata["namespace"], **given}
 
 
 def pinned(found: Body) -> str | None:
@@ -140,57 +170,6 @@ def _holds(pool: Body, address: str) -> bool:
 def _addresses(pool: Body) -> Iterator[str]:
     for first, last in _blocks(pool):
         yield from (str(ipaddress.ip_address(number)) for number in range(first, last + 1))
-
-
-def _unannounced(cluster: Cluster) -> str | None:
-    """Why no node answers for LoadBalancer addresses; ``None`` when one does."""
-    release = kube_helm.stands(cluster, "cilium")
-    if release is None:
-        return "Cilium does not stand"
-    if not value(release["values"], "l2announcements.enabled", False):
-        return "l2announcements.enabled is false in Cilium's values"
-    if str(value(release["values"], "kubeProxyReplacement", False)).lower() != "true":
-        return "L2 announcements need kubeProxyReplacement"
-    policies = [each for each in cluster.objects("CiliumL2AnnouncementPolicy") if each["spec"].get("loadBalancerIPs")]
-    if not policies:
-        return "no CiliumL2AnnouncementPolicy has loadBalancerIPs"
-    nodes = cluster.objects("Node")
-    chosen = [
-        (policy, node)
-        for policy in policies
-        for node in nodes
-        if matches(policy["spec"].get("nodeSelector"), node["metadata"].get("labels") or {})
-    ]
-    if not chosen:
-        return "no CiliumL2AnnouncementPolicy chooses a node"
-    if any(_on_link(cluster, policy, node) for policy, node in chosen if kube_pods.is_ready(node)):
-        return None
-    links = sorted({link for _, node in chosen for link in links_of(cluster, node)})
-    return f"no announcing node has a link that the policies' interfaces name; the nodes have {', '.join(links)}"
-
-
-def _on_link(cluster: Cluster, policy: Body, node: Body) -> bool:
-    patterns = policy["spec"].get("interfaces")
-    if not patterns:
-        return True
-    return any(re.search(pattern, link) for pattern in patterns for link in links_of(cluster, node))
-
-
-def links_of(cluster: Cluster, node: Body) -> list[str]:
-    """The links of a node that carry an address: the machine's own, with VLANs where its configuration makes them."""
-    address = kube_pods.address_of(node)
-    for each in cluster.world.talos.nodes():
-        if each.hostname != node["metadata"]["name"]:
-            continue
-        carried = []
-        for kind in ("VLANConfig", "BondConfig", "LinkConfig"):
-            for document in of_kind(each.documents, kind):
-                held = [str(entry["address"]).partition("/")[0] for entry in document.get("addresses") or ()]
-                if address in held:
-                    carried.append(str(document["name"]))
-        known = [link for link in carried if link in each.machine.nics or "." in link or link.startswith("bond")]
-        return known or list(each.machine.nics)
-    return ["eth0"]
 
 
 def _unattached(cluster: Cluster, found: Body) -> tuple[str, str] | None:

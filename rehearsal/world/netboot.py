@@ -1,7 +1,8 @@
 """What a machine finds on the wire when its firmware asks to boot.
 
-Owns the walk of a network boot through what really stands in the bootstrap cluster: dnsmasq's configuration, the iPXE
-scripts, the image. It refuses to own how those got there, and what the machine does with its image.
+Owns the walk of a network boot through what really stands in the bootstrap cluster: who serves there, dnsmasq's
+configuration, the iPXE scripts, the image. It refuses to own how those got there, and what the machine does with its
+image.
 """
 
 from __future__ import annotations
@@ -10,11 +11,19 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.world.errors import Refusal
 from rehearsal.world.factory import ImageName, read_boot_file
 from rehearsal.world.hardware import Machine
+from rehearsal.world.kube_argocd import brought_by
+from rehearsal.world.kube_cluster import Cluster
 
 if TYPE_CHECKING:
     from rehearsal.world import World
+
+NAMESPACE = "netboot"
+SCRIPTS = "boot"
+"""The ConfigMap with the iPXE scripts."""
+_WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
 
 _ARCHITECTURES = {("bios", "amd64"): ("0",), ("uefi", "amd64"): ("7", "9"), ("uefi", "arm64"): ("11",)}
 """DHCP option 93 that a firmware announces (RFC 4578, IANA processor architecture types)."""
@@ -66,14 +75,14 @@ def reserved_by_dnsmasq(world: World, mac: str) -> str | None:
 def _services(world: World) -> tuple[str, dict[str, str]] | str:
     """``(dnsmasq.conf, boot files)`` of the bootstrap cluster, or why nobody answers."""
     name = (world.environment.get("bootstrap") or {}).get("name")
-    cluster: Any = world.kubernetes.clusters.get(name) if name else None
+    cluster: Cluster | None = world.kubernetes.clusters.get(name) if name else None
     if cluster is None:
         return "no boot server answers: the bootstrap cluster does not stand"
-    applications = {item["metadata"]["name"] for item in cluster.objects("Application")}
-    for needed in ("dnsmasq", "pi-netboot"):
-        if needed not in applications:
-            return f"no boot server answers: {needed} does not run on {name}"
-    conf, files = (cluster.get("ConfigMap", "netboot", each) for each in ("dnsmasq", "boot"))
+    for needed, configured in (("dnsmasq", "dnsmasq"), ("pi-netboot", SCRIPTS)):
+        trouble = absent(cluster, needed, configured)
+        if trouble:
+            return f"no boot server answers: {trouble}"
+    conf, files = (cluster.get("ConfigMap", NAMESPACE, each) for each in ("dnsmasq", SCRIPTS))
     if conf is None or "dnsmasq.conf" not in conf.get("data", {}):
         return "dnsmasq has no configuration: ConfigMap netboot/dnsmasq lacks dnsmasq.conf"
     if files is None:
@@ -83,6 +92,41 @@ def _services(world: World) -> tuple[str, dict[str, str]] | str:
     if not re.search(rf"(?<![\d.]){re.escape(address)}(?![\d.])", text):
         return f"dnsmasq does not name the boot server {address}"
     return text, files["data"]
+
+
+def absent(cluster: Cluster, application: str, configured: str) -> str | None:
+    """Why ``application`` does not serve: nothing of its folder runs on ConfigMap ``configured``. ``None``: it does."""
+    found = next((each for each in cluster.objects("Application") if each["metadata"]["name"] == application), None)
+    if found is None:
+        return f"{application} does not run on {cluster.name}"
+    try:
+        brought = brought_by(cluster, found)
+    except Refusal as refusal:
+        return f"{application} does not run on {cluster.name}: {refusal.message}"
+    if any(_runs_on(body, configured) for body in brought):
+        return None
+    folder = (found["spec"].get("source") or {}).get("path")
+    return f"no workload of {folder} mounts ConfigMap {NAMESPACE}/{configured}"
+
+
+def _runs_on(body: dict[str, Any], configured: str) -> bool:
+    """Whether ``body`` is a workload, in the right namespace, one of whose containers mounts that ConfigMap."""
+    spec: dict[str, Any] = body.get("spec") or {}
+    if (
+        body.get("kind") not in _WORKLOADS
+        or body["metadata"].get("namespace") != NAMESPACE
+        or spec.get("replicas") == 0
+    ):
+        return False
+    pod = (spec.get("template") or {}).get("spec") or {}
+    held = {volume["name"] for volume in pod.get("volumes") or () if _holds(volume, configured)}
+    containers = pod.get("containers") or ()
+    return any(mount["name"] in held for each in containers for mount in each.get("volumeMounts") or ())
+
+
+def _holds(volume: dict[str, Any], configured: str) -> bool:
+    sources = [volume, *((volume.get("projected") or {}).get("sources") or ())]
+    return any((each.get("configMap") or {}).get("name") == configured for each in sources)
 
 
 def _offered(conf: str, machine: Machine) -> str:

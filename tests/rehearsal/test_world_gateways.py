@@ -5,16 +5,25 @@ from typing import Any
 
 import pytest
 
+from rehearsal.standing import standing
+from rehearsal.world.errors import Refusal
+from rehearsal.world.kube_cluster import PROGRAM
+from rehearsal.world.kube_gateway import waits_for
 from rehearsal.world.kube_helm import upgrade
 from rehearsal.world.kubernetes import trouble_of
 from tests.rehearsal.clusters import (
     CILIUM,
+    CILIUM_IO,
+    CLASS,
     GATEWAY,
     POLICY,
     POOL,
+    body,
     gateway,
     make,
     no_interruption,
+    seed,
+    talos_cluster,
     wanted,
     with_gateways,
 )
@@ -84,3 +93,81 @@ def test_a_route_attaches_to_a_listener_that_is_there_and_allows_it(parent: Any,
     route = make(cluster, "HTTPRoute", "r", namespace, api=GATEWAY, spec={"parentRefs": [parent]})
     found = trouble_of(cluster, route)
     assert found is None if trouble is None else trouble in (found or "")
+
+
+# Certificates
+
+
+HTTPS = {"name": "https", "protocol": "HTTPS", "port": 443, "tls": {"certificateRefs": [{"name": "wildcard-tls"}]}}
+
+
+def test_a_gateway_without_its_certificate_serves_http_and_says_what_https_waits_for():
+    cluster = with_gateways()
+    spec = gateway(
+        listeners=[
+            {"name": "http", "protocol": "HTTP", "port": 80},
+            HTTPS,
+            HTTPS | {"name": "apex", "hostname": "a.example"},
+        ]
+    )
+    made = make(cluster, "Gateway", "one", "net", api=GATEWAY, spec=spec)
+    assert trouble_of(cluster, made) is None
+    assert waits_for(made) == ["HTTPS waits for Secret net/wildcard-tls"]
+    said = dict(standing(cluster.world))["main"][-1]
+    assert said == "1 gateway one: Programmed; HTTPS waits for Secret net/wildcard-tls"
+    make(cluster, "Secret", "wildcard-tls", "net", type="kubernetes.io/tls", stringData={"tls.crt": "", "tls.key": ""})
+    assert waits_for(cluster.get("Gateway", "net", "one") or {}) == []
+
+
+# BGP
+
+
+BY_BGP = CILIUM | {"l2announcements": {"enabled": False}, "bgpControlPlane": {"enabled": True}}
+PEER = {"name": "router", "peerASN": 65000, "peerAddress": "10.0.0.1", "peerConfigRef": {"name": "lan"}}
+CHOSEN = {"announce": "load-balancer"}
+EVERY = {"matchExpressions": [{"key": "silent", "operator": "DoesNotExist"}]}
+SERVICE = {"advertisementType": "Service", "service": {"addresses": ["LoadBalancerIP"]}, "selector": EVERY}
+
+
+def _announced_by_bgp(values: Any = BY_BGP, **over: Any) -> str | None:
+    """Why a gateway does not serve in a cluster that speaks BGP; ``over`` replaces parts of what it is told."""
+    cluster = talos_cluster()
+    seed(cluster, "cilium", values=values)
+    seed(cluster, "gateway-helm")
+    make(cluster, "CiliumLoadBalancerIPPool", "lan", api=CILIUM_IO, spec=POOL)
+    make(cluster, "GatewayClass", "envoy", api=GATEWAY, spec=CLASS)
+    instance = {"name": "main", "localASN": 65001, "peers": [over.get("peer", PEER)]} | over.get("instance", {})
+    told = {"bgpInstances": [instance]} | over.get("cluster", {})
+    make(cluster, "CiliumBGPClusterConfig", "lan", api="cilium.io/v2", spec=told)
+    family = {"afi": "ipv4", "safi": "unicast", "advertisements": {"matchLabels": over.get("labels", CHOSEN)}}
+    make(cluster, "CiliumBGPPeerConfig", "lan", api="cilium.io/v2", spec={"families": [family]})
+    advertisement = body("CiliumBGPAdvertisement", "lan", api="cilium.io/v2")
+    advertisement["metadata"]["labels"] = CHOSEN
+    advertisement["spec"] = {"advertisements": [over.get("service", SERVICE)]}
+    cluster.create(advertisement, PROGRAM)
+    return trouble_of(cluster, make(cluster, "Gateway", "one", "net", api=GATEWAY, spec=gateway()))
+
+
+def test_an_address_may_be_announced_by_bgp_instead_of_arp():
+    assert _announced_by_bgp() is None
+
+
+@pytest.mark.parametrize(
+    ("over", "trouble"),
+    [
+        ({"values": CILIUM | {"l2announcements": {"enabled": False}}}, "bgpControlPlane.enabled is false"),
+        ({"service": SERVICE | {"service": {"addresses": ["ClusterIP"]}}}, "no CiliumBGPAdvertisement chooses"),
+        ({"service": {key: SERVICE[key] for key in ("advertisementType", "service")}}, "no CiliumBGPAdvertisement"),
+        ({"labels": {"announce": "other"}}, "no family of a CiliumBGPPeerConfig"),
+        ({"peer": PEER | {"peerConfigRef": {"name": "gone"}}}, "a neighbour with that CiliumBGPPeerConfig"),
+        ({"peer": {key: PEER[key] for key in ("name", "peerASN", "peerConfigRef")}}, "has an AS of its own and a"),
+        ({"cluster": {"nodeSelector": {"matchLabels": {"a": "b"}}}}, "chooses a node that is Ready"),
+    ],
+)
+def test_bgp_that_reaches_no_neighbour_is_told(over: Any, trouble: str):
+    assert trouble in (_announced_by_bgp(**over) or "")
+
+
+def test_a_misspelt_field_of_bgp_is_refused():
+    with pytest.raises(Refusal, match="peerAsn: field not declared"):
+        _announced_by_bgp(peer=PEER | {"peerAsn": 1})

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from rehearsal.standing import unwell
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import Cluster
 from rehearsal.world.kube_helm import uninstall
@@ -73,7 +74,27 @@ def test_an_application_set_makes_one_application_a_folder(tmp_path: Path):
     assert {each["status"]["sync"]["status"] for each in applications} == {"Synced"}
     assert applications[0]["spec"]["source"]["path"] == "gitops/lab/main/apps/one"
     assert cluster.get("Namespace", None, "apps") is not None
+    assert unwell(cluster.world) == []
     assert trouble_of(cluster, made) is None
+
+
+@pytest.mark.parametrize(
+    ("kustomization", "trouble"),
+    [
+        ("resources: [gone.yaml]\n", "gone.yaml: no such file"),
+        ("resources: [\n", "kustomization.yaml: while parsing"),
+        ("resources: [text.yaml]\n", "text.yaml: not an object"),
+    ],
+)
+def test_an_application_that_does_not_come_up_is_named_with_its_folder_and_the_reason(
+    tmp_path: Path, kustomization: str, trouble: str
+):
+    folder = _tree(tmp_path, "apps/one", "apps/two") / "gitops" / "lab" / "main" / "apps" / "two"
+    (folder / "kustomization.yaml").write_text(kustomization, encoding="utf-8")
+    (folder / "text.yaml").write_text("only words\n", encoding="utf-8")
+    (said,) = unwell(_with_argo(tmp_path)[0].world)
+    assert said.startswith("main: application two of gitops/lab/main/apps/two is Unknown")
+    assert trouble in said
 
 
 def test_applications_follow_the_folders_and_go_with_their_set(tmp_path: Path):

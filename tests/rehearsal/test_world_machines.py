@@ -1,12 +1,15 @@
 """A machine reaches maintenance only when all of its way there stands; where it stops, it says why."""
 
+import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from rehearsal.world.factory import canonical, identify
 from rehearsal.world.kube_cluster import Cluster
-from tests.rehearsal.worlds import MENU, PLAIN, a_world, lab, place, script, with_boot_services
+from tests.rehearsal.worlds import BOOT_TREE, MENU, PLAIN, a_world, lab, place, script, with_boot_services
 
 BOARD = "overlay: {name: turingrk1, image: siderolabs/sbc-rockchip}"
 
@@ -60,6 +63,37 @@ def test_a_machine_stops_where_its_way_is_broken_and_says_why(case: str):
     record = world.machines.records["cp-1"]
     assert record["stage"] == stage
     assert reason in record["reason"]
+
+
+UNSERVED: dict[str, tuple[str, str, str, str]] = {
+    "emptied folder": ("dnsmasq", "kustomization.yaml", "resources: []\n", "no workload .* ConfigMap netboot/dnsmasq"),
+    "another table": ("dnsmasq", "workload.yaml", "", "no workload .* ConfigMap netboot/dnsmasq"),
+    "scripts not mounted": ("pi-netboot", "workload.yaml", "", "ConfigMap netboot/boot"),
+    "another namespace": ("pi-netboot", "kustomization.yaml", "namespace: other\n", "ConfigMap netboot/boot"),
+    "no such file": ("pi-netboot", "kustomization.yaml", "resources: [x.yaml]\n", "pi-netboot: x.yaml: no such file"),
+    "no yaml": ("dnsmasq", "workload.yaml", "\tspec", "dnsmasq does not run on boot: .* workload.yaml"),
+}
+
+
+@pytest.mark.parametrize("case", UNSERVED)
+def test_an_application_serves_boots_only_by_a_workload_that_mounts_their_configuration(tmp_path: Path, case: str):
+    application, file, change, reason = UNSERVED[case]
+    shutil.copytree(BOOT_TREE, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "gitops" / "lab" / "boot" / application / file
+    text = path.read_text(encoding="utf-8")
+    changed = {
+        "another table": text.replace("configMap: { name: dnsmasq }", "configMap: { name: other }"),
+        "scripts not mounted": text.replace("{ name: configuration, mountPath", "{ name: other, mountPath"),
+        "another namespace": text + change,
+        "no yaml": text + change,
+    }.get(case, change)
+    path.write_text(changed, encoding="utf-8")
+    world = a_world()
+    with_boot_services(world, tmp_path)
+    assert world.machines.at("10.0.0.101") is None
+    record = world.machines.records["cp-1"]
+    assert record["stage"] == "firmware"
+    assert re.search(f"no boot server answers: .*{reason}", record["reason"])
 
 
 def test_a_machine_s_own_script_goes_before_the_one_for_strangers():

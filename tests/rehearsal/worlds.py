@@ -88,6 +88,10 @@ def script(identity: str = PLAIN, arch: str = "amd64", arguments: str = "talos.p
     return f"#!ipxe\nkernel {base}/kernel-{arch} {arguments}\ninitrd {base}/initramfs-{arch}.xz\nboot\n"
 
 
+BOOT_TREE = Path(__file__).parent / "fixtures" / "boot"
+"""A repository whose folders run dnsmasq and the boot server."""
+
+
 def lab() -> dict[str, Any]:
     """The lab's raw environment, the caller's own copy."""
     return copy.deepcopy(_LAB)
@@ -98,13 +102,23 @@ def a_world(environment: dict[str, Any] | None = None, file: Path | None = None,
     return World(environment or lab(), file=file, faults=faults)
 
 
-def with_boot_services(world: World) -> Cluster:
-    """Ainur stands and serves boots: gives its cluster, for a test to take something away."""
+def _application(name: str, gitops: dict[str, Any]) -> dict[str, Any]:
+    source = {"repoURL": gitops["repository"], "targetRevision": gitops["revision"], "path": f"gitops/lab/boot/{name}"}
+    server = "https://kubernetes.default.svc"
+    return {"project": "default", "source": source, "destination": {"server": server, "namespace": "netboot"}}
+
+
+def with_boot_services(world: World, repository: Path | None = None) -> Cluster:
+    """Ainur stands and serves boots out of ``repository``: gives its cluster, for a test to take something away."""
     world.hosts.log_in({"host": "10.0.0.50", "user": "op", "privateKey": KEY.private})
     cluster = world.kubernetes.clusters["boot"]
     cluster.register(("Application",), "argocd")
+    world.repository = repository or BOOT_TREE
+    world.environment.setdefault("gitops", {"repository": "https://git.example.org/lab.git", "revision": "main"})
     for application in ("dnsmasq", "pi-netboot"):
-        place(cluster, "Application", "argocd", application, spec={})
+        place(
+            cluster, "Application", "argocd", application, spec=_application(application, world.environment["gitops"])
+        )
     place(cluster, "ConfigMap", "netboot", "dnsmasq", data={"dnsmasq.conf": DNSMASQ})
     place(cluster, "ConfigMap", "netboot", "boot", data={"boot.ipxe": MENU, "unknown.ipxe": script()})
     return cluster

@@ -26,7 +26,7 @@ from rehearsal.locks import RackBusy
 from rehearsal.rack import Lab, Rack, Run, Verb, open_rack
 from rehearsal.report import durations_in, forecast, plain_outputs, protected
 from rehearsal.stack_copy import NotAStackFile
-from rehearsal.standing import unwell
+from rehearsal.standing import retired, unwell
 from rehearsal.world_process import WorldTrouble
 
 RACKS = ROOT / ".rack"
@@ -85,7 +85,10 @@ class Rehearsal:
     def step(self, verb: Verb, *, unprotect: bool, resume: bool) -> int:
         """One verb on the World as it was left."""
         state = self.rack.state()
-        rehearsed.found(self.out, state, self.rack.world(), self.rack.lifted)
+        before = self.rack.world()
+        rehearsed.found(self.out, state, before, self.rack.lifted)
+        if verb == "up" and not state.get("resources") and before.leftovers():
+            rehearsed.on_leftovers(self.out, before.leftovers(), self.stack)
         if verb == "destroy" and unprotect:
             self.rack.unprotect()
         run = self.resumed(verb) if resume else self.run(verb)
@@ -93,11 +96,13 @@ class Rehearsal:
             rehearsed.protection(self.out, protected(state), self.stack)
             return REFUSED
         if verb == "destroy" and run.well:
-            left = set(self.rack.world().leftovers())
-            rehearsed.left(self.out, self.leftovers, left)
-            return FINE if left == self.leftovers else REFUSED
+            after = self.rack.world()
+            kept = rehearsed.left(self.out, self.leftovers, set(after.leftovers()), set(retired(after)))
+            return FINE if kept else REFUSED
         if not run.well:
             return self.ended(run)
+        if verb == "up":
+            rehearsed.retired(self.out, retired(self.rack.world()))
         return FINE if verb != "up" or self.healthy() else REFUSED
 
     def healthy(self) -> bool:

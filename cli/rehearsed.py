@@ -62,13 +62,35 @@ def found(out: Console, state: Mapping[str, Any], world: World, lifted: Sequence
         say(out, line, "yellow")
     resources = len(state.get("resources") or ())
     events = len(world.entries())
-    pending = state.get("pending_operations") or ()
+    pending = unfinished(state)
     if resources or events:
         there = f"{count(resources, 'resource')} in the state, {count(events, 'event')} in the World"
         say(out, f"Going on from an earlier step: {there}.")
     if pending:
-        names = ", ".join(name_of(entry["resource"]["urn"]) for entry in pending)
-        say(out, f"The last run was cut in the middle of {names}.", "yellow")
+        say(out, f"The last run was cut in the middle of {', '.join(map(name_of, pending))}.", "yellow")
+
+
+def unfinished(state: Mapping[str, Any]) -> list[str]:
+    """URNs of what a cut left undone. The engine remembers a create even when it has been done again since."""
+    made = {resource["urn"] for resource in state.get("resources") or ()}
+    pending = state.get("pending_operations") or ()
+    urns = [(entry["type"], entry["resource"]["urn"]) for entry in pending]
+    return [urn for kind, urn in urns if kind != "creating" or urn not in made]
+
+
+def on_leftovers(out: Console, standing: Sequence[str], stack: str) -> None:
+    """Before an `up` that begins with an empty state where an earlier life of the lab has left things standing."""
+    say(out, f"The state is empty, and of an earlier life {count(len(standing), 'thing')} still stand:", "yellow")
+    for name in standing:
+        out.print(Text(f"    {name}"))
+    say(out, "This up meets them, and what is made but once (a bootstrap, a name in use) fails on them, every time.")
+    say(out, f"./lab rehearse {stack} up --fresh starts on a new World. On real machines: reset them first.")
+
+
+def retired(out: Console, names: Sequence[str]) -> None:
+    """What left the lab's data: deleting its resources from the state resets nothing."""
+    for name in names:
+        say(out, f"{name} left the lab, and runs on with its configuration until it is reset.", "yellow")
 
 
 def heading(out: Console, verb: Verb, note: str = "") -> None:
@@ -175,8 +197,12 @@ def protection(out: Console, urns: Sequence[str], stack: str) -> None:
         out.print(Text(f"    pulumi state unprotect '{urn}'", style="bold"), soft_wrap=True)
 
 
-def left(out: Console, promised: Set[str], found: Set[str]) -> None:
-    """After a destroy: what still stands, against what the plan says will."""
+def left(out: Console, promised: Set[str], standing: Set[str], gone: Set[str]) -> bool:
+    """After a destroy: what still stands, against what the plan says will; whether they agree.
+
+    `gone` left the lab's data before: the plan knows nothing of it.
+    """
+    found = standing - gone
     if promised == found:
         title(out, f"Left standing, exactly as the plan says: {count(len(found), 'thing')}")
     else:
@@ -187,6 +213,8 @@ def left(out: Console, promised: Set[str], found: Set[str]) -> None:
         out.print(Text(f"  {name}: not in the plan", style="red"))
     for name in sorted(promised - found):
         out.print(Text(f"  {name}: in the plan, and gone", style="red"))
+    retired(out, sorted(standing & gone))
+    return promised == found
 
 
 def advice(out: Console, told: Sequence[Advice], stack: str) -> None:

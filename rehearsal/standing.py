@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rehearsal.world import World, kube_gateway
+from rehearsal.world import World, hardware, kube_gateway
 from rehearsal.world.kube_cluster import Cluster
 
 Object = dict[str, Any]
@@ -40,6 +40,14 @@ def unwell(world: World) -> list[str]:
                 which = f"{name}: application {application['metadata']['name']} of {place}"
                 found.append(f"{which} is {_state(application)}")
     return found
+
+
+def retired(world: World) -> list[str]:
+    """Machines and hosts that left the lab's data and run on, by their names among the World's leftovers."""
+    bootstrap = world.environment.get("bootstrap") or {}
+    known = {f"machine/{machine.name}" for machine in hardware.machines(world.environment)}
+    known |= {f"host/{name}" for name in bootstrap.get("nodes") or ()}
+    return [line for line in world.leftovers() if line.startswith(("machine/", "host/")) and line not in known]
 
 
 def _state(application: Object) -> str:

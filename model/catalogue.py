@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 TALOS_KUBERNETES: Mapping[str, tuple[int, int]] = {
-    "1.10": (28, 33),
-    "1.11": (29, 34),
     "1.12": (30, 35),
     "1.13": (31, 36),
 }

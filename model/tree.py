@@ -1,7 +1,7 @@
 """The GitOps folders as data: what apps there are, and the chart each one pins.
 
 Owns reading an app folder's texts. Refuses the disk: the listing is handed in as `path → text`, paths relative to
-`gitops/<environment>/`.
+`gitops/<environment>/`; what the environments share lies under `../shared/`.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,9 @@ from typing import Any
 import yaml
 
 Tree = Mapping[str, str]
+
+SHARED = "../shared/"
+"""What a tree's paths begin with in the folder that several environments build upon."""
 
 
 @dataclass(frozen=True)

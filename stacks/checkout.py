@@ -6,7 +6,7 @@ Owns reading them. Refuses to understand them: that is `model.tree`'s.
 import os
 from pathlib import Path
 
-from model.tree import Tree
+from model.tree import SHARED, Tree
 
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout."""
@@ -21,7 +21,14 @@ def gitops_root() -> Path:
 
 
 def tree(environment: str, root: Path | None = None) -> Tree:
-    """Every text file of an environment's folders, by its path below `gitops/<environment>/`; maybe none."""
-    top = (root or gitops_root()) / environment
+    """Every text file of an environment's folders, by its path below `gitops/<environment>/`, and of the shared folder
+    beside it, by `../shared/…`; maybe none."""
+    gitops = root or gitops_root()
+    own, shared = _texts(gitops / environment), _texts(gitops / "shared")
+    return own | {f"{SHARED}{path}": text for path, text in shared.items()}
+
+
+def _texts(top: Path) -> dict[str, str]:
+    """Every text file below a folder, by its path there."""
     files = sorted(path for path in top.rglob("*") if path.is_file())
     return {path.relative_to(top).as_posix(): path.read_text(encoding="utf-8", errors="replace") for path in files}

@@ -14,6 +14,7 @@ from model.laws import (
     folders,
     gitops,
     hardware,
+    manifests,
     names,
     network,
     ports,
@@ -40,6 +41,7 @@ REALMS = (
     storage,
     gitops,
     folders,
+    manifests,
     flux,
     cilium_values,
 )

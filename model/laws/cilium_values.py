@@ -14,6 +14,9 @@ from model.tree import Tree, apps, chart
 
 KUBEPRISM = 7445
 """The one port of the API that answers on localhost of every Talos node, workers included."""
+LOCAL = ("localhost", "127.0.0.1")
+API = 6443
+"""The port of the API at the cluster's virtual address."""
 
 
 class Agreed(NamedTuple):
@@ -83,13 +86,30 @@ def values_agree(env: Environment, tree: Tree) -> Iterator[Breach]:
 
 @tree_law("gitops-cilium-kubeprism", unless=("gitops-yaml",))
 def api_is_reached_through_kubeprism(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """Cilium reaches the API through KubePrism: on localhost only port 7445 answers on every node. At 6443 nothing
-    listens on a worker, which then never gets a network."""
+    """Cilium's values say where the API is: KubePrism, localhost:7445, or the cluster's virtual address and 6443. On
+    localhost only 7445 answers on every node: at 6443 nothing listens on a worker, which then never gets a network."""
     for folder, values in _values(env, tree):
         host, port = _at(values, "k8sServiceHost"), _at(values, "k8sServicePort")
-        if host in ("localhost", "127.0.0.1") and str(port) != str(KUBEPRISM):
+        mend = f"set k8sServiceHost: localhost and k8sServicePort: {KUBEPRISM}"
+        if host in (None, "", "auto") or port in (None, ""):
+            message = f"{folder} does not say where the API is, and its Service is not there before Cilium"
+            yield Breach("cluster.cni", message, mend)
+        elif host in LOCAL and str(port) != str(KUBEPRISM):
             message = f"{folder} reaches the API at {host}:{shown(port)}, where no worker listens"
             yield Breach("cluster.cni", message, f"set k8sServicePort: {KUBEPRISM}")
+        elif host not in LOCAL and env.cluster and (str(host), str(port)) != (str(env.cluster.vip), str(API)):
+            message = f"{folder} reaches the API at {shown(host)}:{shown(port)}, where it does not answer"
+            yield Breach("cluster.cni", message, mend, "cluster.vip")
+
+
+@tree_law("gitops-cilium-proxy", unless=("gitops-yaml",))
+def cilium_replaces_the_proxy(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """Cilium replaces kube-proxy: Talos is told to run none, and without either no Service is reached."""
+    for folder, values in _values(env, tree):
+        given = _at(values, "kubeProxyReplacement", False)
+        if given not in (True, "true"):
+            message = f"{folder} has kubeProxyReplacement: {shown(given)}, and Talos runs no kube-proxy"
+            yield Breach("cluster.cni", message, "set kubeProxyReplacement: true")
 
 
 @tree_law("gitops-cilium-modules", unless=("gitops-yaml",))

@@ -8,7 +8,8 @@ The rules:
 2. When the shape has errors, the smallest part around each error that can be left out is left out (an optional field,
    an entry of a mapping, an item of a list), and the laws judge the rest. A breach is then held back when its path or
    its other owner is a part that was left out, lies in one, or holds one: that part, put right, might settle it. A law
-   therefore names the collections in which it missed something, as the other owner or in `missed_in`.
+   therefore names the collections in which it missed something, as the other owner or in `missed_in`. Without the
+   environment's name nobody knows which folders are its own, and no law reads any.
 """
 
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ def examine(raw: object, tree: Tree | None) -> Examination:
     """
     environment, findings, pruned = shape(raw)
     if environment is not None:
+        tree = None if "name" in pruned else tree
         judged = [one for law in LAWS.values() for one in law.judge(environment, tree)]
         gone = Places(pruned)
         findings += [one.finding for one in without_effects(judged) if not any(map(gone.touch, one.places))]

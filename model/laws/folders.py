@@ -1,6 +1,6 @@
 """Laws of the GitOps folders: what the environment names and what the folders hold are the same, readable and pinned.
 
-Owns the folders' form. Refuses what an application means.
+Owns the folders' form. Refuses what the objects in them say (`manifests`) and what an application means.
 """
 
 import re
@@ -17,15 +17,6 @@ from model.tree import Tree, apps, chart
 from model.yaml_reader import DEEPEST
 
 PINNED = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
-DEFAULTS = frozenset(
-    ("12345", "admin", "change-me", "changeme", "example", "letmein", "passw0rd", "password", "secret", "ubuntu")
-) | {"prom-operator"}
-"""What charts and installers come with; `prom-operator` is Grafana's in kube-prometheus-stack."""
-SECRET_LINE = re.compile(
-    r"^\s*-?\s*(?P<key>[\w.-]*(?:password|passwd|secretkey|secret_key|apitoken|api_token|clientsecret))\s*:\s*"
-    r"[\"']?(?P<value>[^\s\"'#{}\[\]]+)[\"']?\s*(?:#.*)?$",
-    re.IGNORECASE,
-)
 
 
 def reconciled(env: Environment) -> Iterator[tuple[str, tuple[str, ...], Gitops]]:
@@ -53,7 +44,7 @@ def category_has_a_folder(env: Environment, tree: Tree) -> Iterator[Breach]:
                 yield Breach(path, message, nearest(category, folders), "gitops.clusters")
 
 
-@tree_law("gitops-category-unlisted", "warning", unless=("gitops-category-missing",))
+@tree_law("gitops-category-unlisted", "warning", unless=("gitops-category-missing", "gitops-category-none"))
 def folder_is_a_category(env: Environment, tree: Tree) -> Iterator[Breach]:
     """A folder of the repository is a category that is named: else nothing applies what it holds.
 
@@ -71,7 +62,7 @@ def _apps(tree: Tree, cluster: str, categories: tuple[str, ...]) -> dict[str, st
     return {app: category for category, app in apps(tree, cluster) if category in categories}
 
 
-@tree_law("gitops-engine-missing", unless=("gitops-category-missing",))
+@tree_law("gitops-engine-missing", unless=("gitops-category-missing", "gitops-category-none"))
 def engine_has_a_folder(env: Environment, tree: Tree) -> Iterator[Breach]:
     """The engine's own chart is pinned in a folder of each cluster, which the program seeds it from."""
     for cluster, categories, gitops in reconciled(env):
@@ -83,7 +74,7 @@ def engine_has_a_folder(env: Environment, tree: Tree) -> Iterator[Breach]:
             yield from _seeded(tree, cluster, categories, FLUX_INSTANCE_APP, where, "gitops.engine")
 
 
-@tree_law("gitops-seed-missing", unless=("gitops-category-missing",))
+@tree_law("gitops-seed-missing", unless=("gitops-category-missing", "gitops-category-none"))
 def seeds_have_folders(env: Environment, tree: Tree) -> Iterator[Breach]:
     """What the program installs before Git takes over has its chart in a folder: Cilium, and Envoy Gateway where there
     are gateways."""
@@ -109,7 +100,7 @@ def _seeded(
         yield Breach(path, message, "its kustomization.yaml needs helmCharts, or its release.yaml a chart", against)
 
 
-@tree_law("gitops-tunnel-missing", unless=("gitops-category-missing", "edge-cluster-missing"))
+@tree_law("gitops-tunnel-missing", unless=("gitops-category-missing", "gitops-category-none", "edge-cluster-missing"))
 def tunnel_has_a_connector(env: Environment, tree: Tree) -> Iterator[Breach]:
     """Where there is a tunnel, cloudflared runs on the cluster: else the tunnel ends nowhere."""
     name = env.cluster.name if env.cluster else None
@@ -117,6 +108,20 @@ def tunnel_has_a_connector(env: Environment, tree: Tree) -> Iterator[Breach]:
         if env.edge.tunnel and cluster == name and "cloudflared" not in _apps(tree, cluster, categories):
             message = f"the tunnel {env.edge.tunnel.name} ends nowhere: {cluster} has no folder <category>/cloudflared"
             yield Breach("edge.tunnel", message, "add cloudflared/ to its networking category")
+
+
+@tree_law("edge-hop-missing", unless=("gitops-category-missing", "gitops-category-none", "edge-cluster-missing"))
+def hop_runs(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """What stands between tunnel and gateway runs on the cluster, from a folder of its name: else the tunnel leads to
+    an address that nothing answers at."""
+    name = env.cluster.name if env.cluster else None
+    for cluster, categories, _ in reconciled(env):
+        running = _apps(tree, cluster, categories) if cluster == name else {}
+        for hop, one in env.edge.hops.items():
+            if cluster == name and hop not in running:
+                message = f"nothing answers at {one.address}: {cluster} has no folder <category>/{hop}"
+                hint = f"add {hop}/ to one of {listed(categories)}, or take the hop out of the tunnel's way"
+                yield Breach(f"edge.hops.{hop}", message, hint, f"gitops.clusters.{cluster}.categories")
 
 
 @tree_law("gitops-app-twice")
@@ -177,14 +182,3 @@ def charts_are_pinned(env: Environment, tree: Tree) -> Iterator[Breach]:
                 said = f"'{found.version[:40]}'" if found.version else "nothing"
                 message = f"{cluster}/{category}/{app} pins chart {found.name} to {said}"
                 yield Breach(f"gitops.clusters.{cluster}", message, "give it one release, under a # renovate: line")
-
-
-@tree_law("secret-default", unless=("gitops-yaml",))
-def no_known_secrets(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """No well-known default password or token stands in the folders."""
-    for path, cluster, text in _files(env, tree):
-        for number, line in enumerate(text.splitlines(), 1):
-            match = SECRET_LINE.match(line)
-            if match and match["value"].lower() in DEFAULTS:
-                message = f"gitops/{env.name}/{path} line {number}: {match['key']} is a default that everybody knows"
-                yield Breach(f"gitops.clusters.{cluster}", message, "let the service make its own, or name a Secret")

@@ -224,6 +224,18 @@ def microcode_fits(env: Environment) -> Iterator[Breach]:
                 yield Breach(path, message, f"did you mean siderolabs/{hardware.cpu}-ucode?", f"hardware.{name}.cpu")
 
 
+@law("hardware-microcode-unjudged", "warning", unless=("hardware-extension-arch",))
+def microcode_is_judged(env: Environment) -> Iterator[Breach]:
+    """A class with microcode says whose processor it has: else nobody sees that it is the other maker's."""
+    for name, hardware in env.hardware.items():
+        for index, extension in enumerate(hardware.talos.extensions):
+            maker = MICROCODE.get(extension)
+            if maker and hardware.cpu is None:
+                message = f"{extension} is for {maker} processors, and {name} does not say which it has"
+                path = f"hardware.{name}.talos.extensions.{index}"
+                yield Breach(path, message, f"add cpu: {maker}, if it is one", f"hardware.{name}.cpu")
+
+
 @law("hardware-secure-boot", unless=("hardware-firmware-arch",))
 def secure_boot_needs_uefi(env: Environment) -> Iterator[Breach]:
     """Secure boot is UEFI's."""

@@ -9,6 +9,7 @@ from model.environment import Environment
 from model.findings import Finding
 from model.laws.claims import batteries, machines, repeated, switches
 from model.laws.registry import Breach, law
+from model.laws.shape import NO_NAME
 
 RESERVED = {
     "localhost": "every machine calls itself that",
@@ -88,8 +89,11 @@ def zone_fits(env: Environment) -> Iterator[Breach]:
 
 
 def of_its_stack(environment: Environment, stack: str) -> list[Finding]:
-    """The environment is named as the stack it is: two stacks of one name would be one cluster to the engine."""
-    if environment.name == stack:
+    """The environment is named as the stack it is: two stacks of one name would be one cluster to the engine.
+
+    Silent where the name could not be read: that is a finding already.
+    """
+    if environment.name in (stack, NO_NAME):
         return []
     message = f"the stack is {stack}, but its environment says it is '{environment.name}'"
     hint = f"write name: {stack}, or select the stack {environment.name}"

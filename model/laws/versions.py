@@ -11,6 +11,9 @@ from model.environment import Environment
 from model.laws.registry import Breach, law
 
 MINOR = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?:\.|$)")
+OLDEST = (1, 12)
+"""First minor of Talos that understands the documents rendered here, one for each part of a machine (HostnameConfig,
+LinkConfig, VolumeConfig …)."""
 
 
 def minor(version: str | None) -> tuple[int, int] | None:
@@ -31,7 +34,16 @@ def versions_named(env: Environment) -> Iterator[Breach]:
             )
 
 
-@law("version-talos-unknown", "warning")
+@law("version-talos-old")
+def talos_reads_documents(env: Environment) -> Iterator[Breach]:
+    """Talos is 1.12 or newer: an older one refuses the machine documents that are rendered here."""
+    found = minor(env.versions.talos)
+    if found and found < OLDEST:
+        message = f"Talos {env.versions.talos} does not know the machine documents of {OLDEST[0]}.{OLDEST[1]}"
+        yield Breach("versions.talos", message, f"nearest: a release of {OLDEST[0]}.{OLDEST[1]}")
+
+
+@law("version-talos-unknown", "warning", unless=("version-talos-old",))
 def talos_is_known(env: Environment) -> Iterator[Breach]:
     """Talos is of a minor whose supported Kubernetes releases are known here."""
     known = list(TALOS_KUBERNETES)
@@ -41,7 +53,7 @@ def talos_is_known(env: Environment) -> Iterator[Breach]:
         yield Breach("versions.talos", message, f"known: {known[0]} to {known[-1]}")
 
 
-@law("version-support", unless=("version-talos-unknown",))
+@law("version-support", unless=("version-talos-old", "version-talos-unknown"))
 def kubernetes_is_supported(env: Environment) -> Iterator[Breach]:
     """Talos supports the Kubernetes release. Neither the provider nor `talosctl validate` says so."""
     talos, kubernetes = minor(env.versions.talos), minor(env.versions.kubernetes)
@@ -77,7 +89,7 @@ def versions_released(env: Environment) -> Iterator[Breach]:
             )
 
 
-@law("version-contract")
+@law("version-contract", unless=("version-talos-old",))
 def contract_is_not_newer(env: Environment) -> Iterator[Breach]:
     """The contract the secrets were made with is none that is newer than Talos: it is never lowered afterwards, because
     that replaces the cluster's PKI."""

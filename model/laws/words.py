@@ -6,11 +6,15 @@ Owns phrases of hints. Refuses to judge.
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+NEAR = 0.7
+"""How alike two names are, 0 to 1, before one is taken for a slip of the other: `usw-24` and `usw-pro-24` are, `vala-1`
+and `valinor-1` are two machines."""
+
 
 def nearest(given: str, known: Iterable[str]) -> str:
     """The hint for a name that is not known."""
     names = sorted(known)
-    near = get_close_matches(given, names, 1, 0.5)
+    near = get_close_matches(given, names, 1, NEAR)
     if near:
         return f"did you mean '{near[0]}'?"
     return f"known: {listed(names)}" if names else "there is none yet: add it"

@@ -11,6 +11,7 @@ from typing import Any
 from model.document import parse
 from model.laws import examine
 from model.yaml_reader import Reader
+from stacks import checkout
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -24,6 +25,8 @@ class Case:
     """One fixture of `tests/fixtures/invalid`."""
 
     name: str
+    of: str
+    """The shipped lab that was edited."""
     raw: Any
     tree: dict[str, str] | None
     expected: Found
@@ -63,7 +66,7 @@ def invalid(name: str) -> Case:
     for edit in spec.get("edit") or ():
         _edit(raw, edit)
     expected = {(one["code"], one["path"]) for one in spec["findings"]}
-    return Case(name, raw, tree, expected, already)
+    return Case(name, spec["of"], raw, tree, expected, already)
 
 
 def found(raw: object, tree: dict[str, str] | None) -> Found:
@@ -71,9 +74,19 @@ def found(raw: object, tree: dict[str, str] | None) -> Found:
     return {(finding.code, finding.path) for finding in examine(raw, tree).findings}
 
 
+def own_tree(name: str) -> dict[str, str]:
+    """The GitOps folders that a shipped lab has: path below `gitops/<name>/` to text, the shared ones besides."""
+    return dict(checkout.tree(name, ROOT / "gitops"))
+
+
 def names(folder: str) -> list[str]:
     """The fixtures of a folder, by name."""
     return sorted(path.stem for path in (FIXTURES / folder).glob("*.yaml"))
+
+
+def with_any_tree() -> list[str]:
+    """The wrong fixtures that need no folders of their own."""
+    return [name for name in names("invalid") if "tree" not in read(FIXTURES / "invalid" / f"{name}.yaml")]
 
 
 def _edit(raw: Any, edit: dict[str, Any]) -> None:

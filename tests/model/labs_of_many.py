@@ -130,6 +130,7 @@ def tree(bgp: bool = False) -> dict[str, str]:
         f"{cluster}/seed/{app}/kustomization.yaml": chart(app) for cluster in ("arda", "ainur") for app in ("argo-cd",)
     }
     values = (
+        "kubeProxyReplacement: true\nk8sServiceHost: localhost\nk8sServicePort: 7445\n"
         "routingMode: native\nipv4NativeRoutingCIDR: 172.16.0.0/12\nloadBalancer: { algorithm: maglev }\n"
         "hubble: { tls: { auto: { method: cronJob } } }\n"
         f"l2announcements: {{ enabled: {str(not bgp).lower()} }}\nbgpControlPlane: {{ enabled: {str(bgp).lower()} }}\n"

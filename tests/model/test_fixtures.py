@@ -3,6 +3,7 @@
 import pytest
 
 from model.laws import LAWS, examine
+from model.laws.names import of_its_stack
 from tests.model import cases
 
 
@@ -16,6 +17,38 @@ def test_a_mistake_gives_exactly_its_findings(name: str) -> None:
     assert case.expected, f"{name} names no finding"
 
 
+@pytest.mark.parametrize("name", cases.with_any_tree())
+def test_a_mistake_gives_the_same_findings_beside_its_labs_own_folders(name: str) -> None:
+    """At the terminal the folders are always at hand: what is wrong elsewhere is no reason to complain of them.
+
+    But an edit of what Cilium's values repeat is made in one place only here, and that is said, rightly.
+    """
+    case = cases.invalid(name)
+    found = cases.found(case.raw, cases.own_tree(case.of)) - case.already
+    assert {one for one in found if one[0] != "gitops-cilium-parted"} == case.expected
+
+
+@pytest.mark.parametrize("stack", cases.STACKS)
+@pytest.mark.parametrize("value", ["Home_Lab", "", 7, None, ["x"]])
+def test_a_name_that_cannot_be_read_is_one_mistake(stack: str, value: object) -> None:
+    """Without the name no folders are found: the door hands in none."""
+    for tree in ({}, cases.own_tree(stack)):
+        examined = examine(cases.stack(stack) | {"name": value}, tree)
+        assert [finding.path for finding in examined.errors] == ["name"]
+        assert examined.environment is not None
+        assert of_its_stack(examined.environment, stack) == []
+
+
+@pytest.mark.parametrize("stack", cases.STACKS)
+def test_nothing_is_said_of_what_stands_in_for_a_broken_part(stack: str) -> None:
+    for part in ("name", "domain", "versions"):
+        examined = examine(cases.stack(stack) | {part: ["broken"]}, cases.own_tree(stack))
+        assert [finding.path for finding in examined.errors] == [part]
+    raw = cases.stack(stack)
+    raw["network"]["router"] = "broken"
+    assert [finding.path for finding in examine(raw, cases.own_tree(stack)).errors] == ["network.router"]
+
+
 @pytest.mark.parametrize("name", cases.names("valid"))
 def test_a_valid_shape_gives_only_the_warnings_it_names(name: str) -> None:
     spec = cases.read(cases.FIXTURES / "valid" / f"{name}.yaml")
@@ -27,7 +60,8 @@ def test_a_valid_shape_gives_only_the_warnings_it_names(name: str) -> None:
 
 @pytest.mark.parametrize("stack", cases.STACKS)
 def test_a_shipped_lab_has_no_error(stack: str) -> None:
-    assert not examine(cases.stack(stack), None).errors
+    for tree in (None, cases.own_tree(stack)):
+        assert not examine(cases.stack(stack), tree).errors
 
 
 def test_every_law_is_broken_by_some_fixture() -> None:

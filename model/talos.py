@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Literal
 
-from model.arda import Bgp, Cluster, ClusterNode
+from model.arda import Cluster, ClusterNode
 from model.ea import Network
 from model.hardware import Disk, HardwareClass
 from model.images import Image, image
@@ -27,6 +27,16 @@ class DataDisk:
     """CEL expression by which Talos picks the disk."""
     size_gb: int
     """Size as sold, GB."""
+
+
+@dataclass(frozen=True)
+class BgpPlan:
+    """How LoadBalancer addresses are announced by BGP."""
+
+    asn: int
+    """The cluster's own AS number."""
+    peers: tuple[tuple[str, int], ...]
+    """(address, AS number) of each neighbour."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,7 @@ class ClusterPlan:
     schedulable_control_planes: bool
     disk_encryption: bool
     l2_announcements: bool
-    bgp: Bgp | None
+    bgp: BgpPlan | None
     resolvers: tuple[str, ...]
     time_servers: tuple[str, ...]
     search_domain: str
@@ -161,7 +171,7 @@ def plan_cluster(
         schedulable_control_planes=cluster.schedulable_control_planes,
         disk_encryption=cluster.disk_encryption,
         l2_announcements=cluster.cni.l2_announcements,
-        bgp=cluster.cni.bgp,
+        bgp=_bgp(cluster),
         resolvers=tuple(str(address) for address in network.resolvers),
         time_servers=network.time_servers,
         search_domain=zone,
@@ -196,6 +206,11 @@ def _node(
         watchdog=hardware.watchdog,
         kernel_ip=_kernel_ip(name, node, hardware, subnet, gateway) if node.reach == "kernel-argument" else None,
     )
+
+
+def _bgp(cluster: Cluster) -> BgpPlan | None:
+    bgp = cluster.cni.bgp
+    return BgpPlan(bgp.asn, tuple((str(peer.address), peer.asn) for peer in bgp.peers)) if bgp else None
 
 
 def _kernel_ip(name: str, node: ClusterNode, hardware: HardwareClass, subnet: IPv4Network, gateway: str) -> str:

@@ -6,9 +6,8 @@ Owns their bodies. Refuses what runs: that is Git's.
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from model.arda import Bgp
 from model.edge import GatewayPlan
-from model.talos import ClusterPlan
+from model.talos import BgpPlan, ClusterPlan
 
 Manifest = dict[str, Any]
 
@@ -62,17 +61,17 @@ def l2_announcement(cluster: ClusterPlan) -> Manifest:
     }
 
 
-def bgp(cluster: ClusterPlan, plan: Bgp) -> dict[str, Manifest]:
+def bgp(cluster: ClusterPlan, plan: BgpPlan) -> dict[str, Manifest]:
     """BGP instead of ARP: the cluster's own AS, its neighbours, and what is announced to them (Cilium, "BGP")."""
     chosen = {"announce": "load-balancer"}
     peers = [
         {
-            "name": f"peer-{peer.address}".replace(".", "-"),
-            "peerASN": peer.asn,
-            "peerAddress": str(peer.address),
+            "name": f"peer-{address}".replace(".", "-"),
+            "peerASN": asn,
+            "peerAddress": address,
             "peerConfigRef": {"name": "lan"},
         }
-        for peer in plan.peers
+        for address, asn in plan.peers
     ]
     every = {"matchExpressions": [{"key": "bgp.cilium.io/silent", "operator": "DoesNotExist"}]}
     family = {"afi": "ipv4", "safi": "unicast", "advertisements": {"matchLabels": chosen}}

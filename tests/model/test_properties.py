@@ -76,9 +76,7 @@ def _pool(raw: dict[str, Any], net: IPv4Network, gateways: bool, bgp: bool) -> N
 def planned(raw: dict[str, Any], tree: dict[str, str] | None = None) -> Any:
     """The plan, as plain data."""
     decided = plan(Environment.model_validate(raw), labs_of_many.tree() if tree is None else tree)
-    return json.loads(
-        json.dumps(asdict(decided), default=lambda one: str(one) if isinstance(one, IPv4Address) else dict(one))
-    )
+    return json.loads(json.dumps(asdict(decided), default=dict))
 
 
 @given(labs())

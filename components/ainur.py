@@ -10,7 +10,7 @@ from components.bindings import kubernetes, ssh
 from model.ainur import BootstrapNodePlan, BootstrapPlan
 from render import k3s
 
-TOKEN = "iluvatar:ainur:BootstrapCluster"  # a resource type, not a secret
+TOKEN = "iluvatar:ainur:BootstrapCluster"
 
 
 class BootstrapCluster(pulumi.ComponentResource):

@@ -13,7 +13,7 @@ from components.bindings import kubernetes, talos
 from model.talos import ClusterNodePlan, ClusterPlan
 from render.talos import api_answers, machine_patch
 
-TOKEN = "iluvatar:arda:Cluster"  # a resource type, not a secret
+TOKEN = "iluvatar:arda:Cluster"
 PATIENCE = "30m"
 """How long a machine may take from its power switch to maintenance mode; the provider's own ten minutes are short."""
 RENEWAL = "2160h"

@@ -12,7 +12,7 @@ from model.talos import ClusterPlan
 from model.tree import Chart
 from render import manifests
 
-TOKEN = "iluvatar:arda:Cilium"  # a resource type, not a secret
+TOKEN = "iluvatar:arda:Cilium"
 
 
 class Cilium(pulumi.ComponentResource):

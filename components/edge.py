@@ -16,7 +16,7 @@ from render.tunnel import ingress, token
 
 GATEWAYS = "iluvatar:edge:Gateways"
 CLOUDFLARE = "iluvatar:edge:Cloudflare"
-TOKEN_SECRET = "cloudflared-token"  # a name, not a secret
+TOKEN_SECRET = "cloudflared-token"
 
 
 class Gateways(pulumi.ComponentResource):

@@ -8,10 +8,10 @@ from model.ainur import BootstrapNodePlan, BootstrapPlan
 KUBECONFIG = "sudo cat /etc/rancher/k3s/k3s.yaml"
 """Prints the administrator's kubeconfig (k3s, "Cluster Access")."""
 
-JOIN_TOKEN = "sudo cat /var/lib/rancher/k3s/server/node-token"  # a path, not a secret
+JOIN_TOKEN = "sudo cat /var/lib/rancher/k3s/server/node-token"
 """Prints the join token that k3s made on the first server (k3s, "Token")."""
 
-KEPT_TOKEN = "/var/lib/longhorn/disks/nvme1/k3s-token"  # a path, not a secret
+KEPT_TOKEN = "/var/lib/longhorn/disks/nvme1/k3s-token"
 """Where a joining Pi keeps the token: its NVMe outlives a netboot, so that it rejoins by itself."""
 
 

@@ -14,7 +14,7 @@ Manifest = dict[str, Any]
 GATEWAY_CLASS = "envoy"
 GATEWAY_CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
 """The name Envoy Gateway watches for (its documentation, "GatewayClass")."""
-WILDCARD_SECRET = "wildcard-tls"  # a name, not a secret
+WILDCARD_SECRET = "wildcard-tls"
 """Where cert-manager puts the wildcard certificate that the gateways serve."""
 
 

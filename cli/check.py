@@ -18,10 +18,8 @@ from cli.stack_files import StackFile
 from cli.words import count
 from model.environment import Environment
 from model.findings import Finding
-from model.laws import examine
-from model.laws.names import of_its_stack
 from model.tree import Tree
-from stacks import checkout, secrets
+from stacks.judgement import judge as judge_environment
 
 FINE, REFUSED = 0, 1
 
@@ -49,15 +47,10 @@ def judge(stack: StackFile) -> Checked:
     findings = list(document.findings)
     if document.environment is None:
         return Checked(None, {}, findings)
-    name = document.environment.get("name")
-    tree = checkout.tree(name, stack.gitops()) if isinstance(name, str) and "/" not in name else {}
-    examined = examine(document.environment, tree)
-    findings += examined.findings
-    if examined.environment:
-        findings += of_its_stack(examined.environment, stack.stack)
-        findings += secrets.missing(examined.environment, set(document.secrets))
+    judged = judge_environment(document.environment, stack.stack, set(document.secrets), stack.gitops())
+    findings += judged.findings
     findings.sort(key=lambda finding: _ORDER.index(finding.grade))
-    return Checked(examined.environment, tree, findings)
+    return Checked(judged.environment, judged.tree, findings)
 
 
 def check(stack: StackFile, *, as_json: bool) -> int:

@@ -3,14 +3,15 @@
 Owns reporting findings to the engine. Refuses to register anything while there is an error.
 """
 
+from dataclasses import replace
+
 import pulumi
 
 from model.environment import Environment
 from model.findings import Finding, text
-from model.laws import examine
-from model.laws.names import of_its_stack
 from model.plan import Plan, plan
-from stacks import checkout, secrets
+from stacks import secrets
+from stacks.judgement import judge
 
 
 def enter(config: pulumi.Config) -> tuple[Environment, Plan]:
@@ -21,30 +22,25 @@ def enter(config: pulumi.Config) -> tuple[Environment, Plan]:
     raw = config.get_object("environment")
     if raw is None:
         raise pulumi.RunError(_no_environment())
-    name = raw.get("name") if isinstance(raw, dict) else None
-    tree = checkout.tree(name) if isinstance(name, str) and "/" not in name else {}
-    examined = examine(raw, tree)
-    findings = list(examined.findings)
-    if examined.environment:
-        findings += of_its_stack(examined.environment, pulumi.get_stack())
-        findings += _missing_secrets(examined.environment, config)
+    present = {key.key for key in secrets.ALL if config.get_secret(key.key) is not None}
+    judged = judge(raw, pulumi.get_stack(), present)
+    findings = [_grave(finding) for finding in judged.findings]
     errors = [finding for finding in findings if finding.grade == "error"]
     for finding in findings:
         if finding.grade != "error":
             say = pulumi.log.warn if finding.grade == "warning" else pulumi.log.info
             say(text(finding))
-    if errors or examined.environment is None:
+    if errors or judged.environment is None:
         listed = "\n".join(text(finding) for finding in errors)
         raise pulumi.RunError(f"{len(errors)} findings stop this stack; nothing was touched.\n{listed}")
-    return examined.environment, plan(examined.environment, tree)
+    return judged.environment, plan(judged.environment, judged.tree)
 
 
-def _missing_secrets(environment: Environment, config: pulumi.Config) -> list[Finding]:
-    present = {key.key for key in secrets.needed(environment) if config.get_secret(key.key) is not None}
-    found = secrets.missing(environment, present)
-    if pulumi.runtime.is_dry_run():
-        return found
-    return [Finding(one.code, "error", one.path, one.message, one.hint) for one in found]
+def _grave(finding: Finding) -> Finding:
+    """A missing secret is a note in a preview, and stops an `up`."""
+    if finding.code != "secret-missing" or pulumi.runtime.is_dry_run():
+        return finding
+    return replace(finding, grade="error")
 
 
 def _no_environment() -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from model.document import SECRETS
 from model.environment import Environment
 from model.findings import Finding
 
@@ -31,17 +32,21 @@ class SecretKey:
         return f"pulumi config set --secret {self.key}" + (" < ~/.ssh/id_ed25519" if self.from_file else "")
 
 
+_SSH_KEY, _CLOUDFLARE = SECRETS
+
 CLOUDFLARE = SecretKey(
-    "cloudflareApiToken",
+    _CLOUDFLARE,
     "an API token with DNS:Edit on the zone and Cloudflare Tunnel:Edit on the account (My Profile, API Tokens)",
     "0" * 40,
 )
 SSH_KEY = SecretKey(
-    "bootstrapSshKey",
+    _SSH_KEY,
     "the private half of a key in bootstrap.ssh.authorized_keys",
     "not set: this preview reaches no machine",
     from_file=True,
 )
+ALL = (SSH_KEY, CLOUDFLARE)
+"""Every secret that some environment needs."""
 
 
 def needed(environment: Environment) -> tuple[SecretKey, ...]:

@@ -19,10 +19,7 @@ from tests.rehearsal.clusters import (
 )
 from tests.rehearsal.worlds import Aborted
 
-NAMESPACE = "kubernetes:core/v1:Namespace"
-CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
-SECRET = "kubernetes:core/v1:Secret"  # a resource type, not a secret
-PROJECT = "kubernetes:argoproj.io/v1alpha1:AppProject"
+SECRET = "kubernetes:core/v1:Secret"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 
 

@@ -21,7 +21,7 @@ from tests.rehearsal.worlds import Aborted
 
 NAMESPACE = "kubernetes:core/v1:Namespace"
 CONFIG_MAP = "kubernetes:core/v1:ConfigMap"
-SECRET = "kubernetes:core/v1:Secret"  # a resource type, not a secret
+SECRET = "kubernetes:core/v1:Secret"
 PROJECT = "kubernetes:argoproj.io/v1alpha1:AppProject"
 RELEASE = "kubernetes:helm.sh/v3:Release"
 

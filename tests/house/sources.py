@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("model", "render", "components", "stacks", "rehearsal", "cli")
+ROOMS = ("model", "render", "foresight", "components", "stacks", "rehearsal", "cli")
 _NOT_OURS = {"node_modules", "__pycache__", "out"}
 _OURS_THOUGH_HIDDEN = {".ci", ".github", ".vscode"}
 

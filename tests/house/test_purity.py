@@ -1,4 +1,4 @@
-"""model/ and render/ are pure. import-linter judges what they import; this judges what runs and is called."""
+"""model/, render/ and foresight/ are pure. import-linter judges what they import; this, what runs and is called."""
 
 import ast
 import subprocess
@@ -17,6 +17,7 @@ for room in sys.argv[1:]:
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 print(time.process_time())
 """
+PURE = ("model", "render", "foresight")
 HEAVY = {"pulumi", "grpc", "typer", "rich", "requests", "pytest"}
 IMPORT_SECONDS = 1.0
 """Of processor, not of clock: some three times what it takes, so that it speaks of the code and not of the machine."""
@@ -33,7 +34,7 @@ def _loaded_by(*rooms: str) -> tuple[set[str], float]:
 
 
 def _pure_modules() -> Iterator[Path]:
-    return (path for path in files(".py") if path.relative_to(ROOT).parts[0] in {"model", "render"})
+    return (path for path in files(".py") if path.relative_to(ROOT).parts[0] in PURE)
 
 
 def _impure_calls(path: Path) -> Iterator[str]:
@@ -46,14 +47,14 @@ def _impure_calls(path: Path) -> Iterator[str]:
                 yield f"{shown(path)}:{node.lineno} {ast.unparse(called)}()"
 
 
-def test_importing_model_and_render_loads_nothing_heavy():
-    loaded, seconds = _loaded_by("model", "render")
+def test_importing_what_is_pure_loads_nothing_heavy():
+    loaded, seconds = _loaded_by(*PURE)
     heavy = {name for name in loaded if name in HEAVY or name.startswith("pulumi")}
-    assert not heavy, f"model/ and render/ must import without these: {sorted(heavy)}"
-    assert seconds < IMPORT_SECONDS, f"importing model/ and render/ takes {seconds:.1f} s of processor: what got heavy?"
+    assert not heavy, f"{PURE} must import without these: {sorted(heavy)}"
+    assert seconds < IMPORT_SECONDS, f"importing {PURE} takes {seconds:.1f} s of processor: what got heavy?"
 
 
-def test_model_and_render_ask_no_clock_and_touch_no_file():
+def test_what_is_pure_asks_no_clock_and_touches_no_file():
     impure = [call for path in _pure_modules() for call in _impure_calls(path)]
     assert not impure, f"hand it in as data instead: {impure}"
 

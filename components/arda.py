@@ -133,7 +133,7 @@ class Cluster(pulumi.ComponentResource):
                 self._secrets, client.GetConfigurationClientConfigurationArgs
             ),
             endpoints=[node.address for node in self._plan.control_planes],
-            nodes=[node.address for node in self._plan.nodes],
+            nodes=[node.address for node in self._plan.members],
             opts=pulumi.InvokeOutputOptions(parent=self),
         )
         return made.talos_config

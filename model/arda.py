@@ -28,6 +28,9 @@ class ClusterNode(Shape):
     """Its hardware class."""
     role: Literal["control-plane", "worker"]
     """`control-plane` runs etcd and the API; `worker` does not."""
+    state: Literal["member", "leaving", "lost"] = "member"
+    """`leaving`: the next `up` takes it out of the cluster and wipes it; then delete its entry. `lost`: the machine is
+    dead, and the cluster forgets it without asking it."""
     address: Address
     """Its address."""
     mac: Mac

@@ -45,6 +45,8 @@ class ClusterNodePlan:
 
     name: str
     role: Literal["control-plane", "worker"]
+    state: Literal["member", "leaving", "lost"]
+    """Whether it stays, or goes with the next `up`."""
     address: str
     prefix: int
     """Prefix length of its subnet."""
@@ -66,7 +68,8 @@ class ClusterNodePlan:
 
 @dataclass(frozen=True)
 class ClusterPlan:
-    """The Talos cluster, every value decided. Nodes are sorted: control planes first, then by name."""
+    """The Talos cluster, every value decided. Nodes are sorted: control planes first, then by name; those that leave
+    are among them until their entry is gone."""
 
     name: str
     endpoint: str
@@ -93,13 +96,23 @@ class ClusterPlan:
 
     @property
     def control_planes(self) -> tuple[ClusterNodePlan, ...]:
-        """In the order in which they are touched; the first one is bootstrapped."""
-        return tuple(node for node in self.nodes if node.role == "control-plane")
+        """In the order in which they are touched; the first one is bootstrapped. None that leaves or is lost."""
+        return tuple(node for node in self.members if node.role == "control-plane")
 
     @property
     def workers(self) -> tuple[ClusterNodePlan, ...]:
-        """Sorted by name."""
-        return tuple(node for node in self.nodes if node.role == "worker")
+        """Sorted by name. None that leaves or is lost."""
+        return tuple(node for node in self.members if node.role == "worker")
+
+    @property
+    def members(self) -> tuple[ClusterNodePlan, ...]:
+        """Every node that stays: the only ones to be configured, waited for, upgraded or asked."""
+        return tuple(node for node in self.nodes if node.state == "member")
+
+    @property
+    def going(self) -> tuple[ClusterNodePlan, ...]:
+        """Every node that leaves or is lost, control planes first."""
+        return tuple(node for node in self.nodes if node.state != "member")
 
 
 SELECT = {
@@ -192,6 +205,7 @@ def _node(
     return ClusterNodePlan(
         name=name,
         role=node.role,
+        state=node.state,
         address=str(node.address),
         prefix=subnet.prefixlen,
         gateway=gateway,

@@ -48,7 +48,7 @@ def announced(cluster: ClusterPlan) -> dict[str, Manifest]:
 
 def l2_announcement(cluster: ClusterPlan) -> Manifest:
     """Who answers ARP for those addresses: each node, on the link that really carries its address."""
-    links = sorted({node.link for node in cluster.nodes})
+    links = sorted({node.link for node in cluster.members})
     spec: Manifest = {"loadBalancerIPs": True, "externalIPs": False, "interfaces": [f"^{link}$" for link in links]}
     if not cluster.schedulable_control_planes:
         absent = {"key": "node-role.kubernetes.io/control-plane", "operator": "DoesNotExist"}

@@ -22,6 +22,10 @@ class Refusal(Exception):
         self.property = property
 
 
+class Retried(Refusal):
+    """A refusal that whoever asked goes on meeting and asking again, until it is out of patience."""
+
+
 class InitFailed(Refusal):
     """The thing was made, but did not become ready: it stays, and the engine remembers it as half-made.
 

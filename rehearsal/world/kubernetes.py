@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from rehearsal.world import kube_argocd, kube_flux, kube_gateway
+from rehearsal.world import kube_argocd, kube_flux, kube_gateway, kube_tunnel
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import DEFAULT_NAMESPACES, PROGRAM, Body, Cluster
 from rehearsal.world.kube_pods import keep_nodes, node, not_running
@@ -19,7 +19,13 @@ from rehearsal.world.kube_pods import keep_nodes, node, not_running
 if TYPE_CHECKING:
     from rehearsal.world import World
 
-_CONTROLLERS = [keep_nodes, kube_gateway.keep_gateways, kube_argocd.keep_applications, kube_flux.keep_flux]
+_CONTROLLERS = [
+    keep_nodes,
+    kube_gateway.keep_gateways,
+    kube_argocd.keep_applications,
+    kube_flux.keep_flux,
+    kube_tunnel.keep_tunnels,
+]
 _ITSELF = "kube-apiserver"
 
 
@@ -80,6 +86,9 @@ class Kubernetes:
         if found is None:
             host = urlsplit(server).netloc
             raise Refusal(f'Get "{server}/api": dial tcp {host}: connect: connection refused')
+        silent = self.world.talos.silence(found.name, urlsplit(server).hostname or "")
+        if silent:
+            raise Refusal(f'Get "{server}/api": {silent}')
         if authority != found.record["credential"]:
             raise Refusal(
                 f'Get "{server}/api": tls: failed to verify certificate: x509: certificate signed by unknown authority'
@@ -99,7 +108,9 @@ class Kubernetes:
                     self.world.journal(
                         "start serving", kind="kubernetes", subject=cluster.name, duration_of="kubernetes.api-answers"
                     )
-        return any(cluster.answers_at(url) for cluster in self.clusters.values())
+        asked = urlsplit(url).hostname or ""
+        there = [cluster.name for cluster in self.clusters.values() if cluster.answers_at(url)]
+        return any(not self.world.talos.silence(name, asked) for name in there)
 
     def leftovers(self) -> list[str]:
         """What this program made and what still stands, over all clusters, sorted."""

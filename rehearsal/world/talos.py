@@ -1,28 +1,25 @@
 """The Talos API of every machine, and the clusters that follow from it.
 
-Owns what a node answers to a client: who gets through (maintenance or mutual TLS), what it takes in, etcd's membership,
-when Kubernetes stands. It refuses to own the metal (``machines``), the words of a configuration (``talos_config``,
-``talos_validate``) and Kubernetes itself.
+Owns what a node answers to a client that got through (``talos_door``): what it takes in, its bootstrap, its reset. It
+refuses to own the metal (``machines``), the words of a configuration (``talos_config``, ``talos_validate``), etcd's
+membership (``talos_etcd``) and Kubernetes itself.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from rehearsal.world import talos_config, talos_secrets
+from rehearsal.world import talos_config, talos_door, talos_etcd, talos_secrets
 from rehearsal.world.errors import Refusal
 from rehearsal.world.go_yaml import dump_all
 from rehearsal.world.talos_config import Document, main_document, of_kind
+from rehearsal.world.talos_door import Client, grpc_error
 from rehearsal.world.talos_node import Node
 from rehearsal.world.talos_validate import objections
 
 if TYPE_CHECKING:
     from rehearsal.world import World
 
-_RETRIED = "; the provider keeps trying this until its timeout, 10m0s unless set"
-_API_STARTS_IN = 90.0
-"""Seconds from bootstrap to a Kubernetes API that answers; Talos itself, and so its kubeconfig, is there at once."""
 _MAINTENANCE_MODES = ("auto", "reboot", "try")
 
 
@@ -82,59 +79,48 @@ class Talos:
         else:
             node.record.update(stage="running", reason="")
 
-    def _dial(self, node: str, endpoint: str | None, client: dict[str, str] | None) -> Node:
+    def dial(self, node: str, endpoint: str | None, client: Client | None) -> Node:
         """The machine that ``node`` is, reached over ``endpoint``; ``Refusal`` in gRPC's words."""
-        first = self._answering(endpoint or node)
-        if not first.running:
-            if (endpoint or node).partition(":")[0] != node:
-                raise _grpc("Unavailable", f"{node}: a machine in maintenance mode passes nothing on", retried=True)
-            return first
-        self._handshake(first, client)
-        if first.record["address"] == node or first.vip == node:
-            return first
-        if first.kind == "worker":
-            raise _grpc("PermissionDenied", f"{first.machine.name} is a worker: it passes nothing on", retried=True)
-        other = self._answering(node)
-        if not other.running or other.authority != first.authority:
-            raise _grpc("Unavailable", f"error dialing {node}: authentication handshake failed", retried=True)
-        return other
+        return talos_door.dial(self, node, endpoint, client)
 
-    def _answering(self, target: str) -> Node:
-        address, _, port = target.partition(":")
-        name = self.world.machines.at(address) if port in ("", "50000") else None
-        if name is None:
-            leaders = [each for each in self.nodes() if each.vip == address and self._is_up(each.authority)]
-            name = leaders[0].machine.name if leaders else None
-        if name is not None and self.world.machines.records[name]["stage"] in ("maintenance", "running"):
-            return self.node(name)
-        text = f'connection error: desc = "transport: Error while dialing: dial tcp {address}:{port or "50000"}: '
-        why = self.world.machines.explain(address)
-        raise _grpc("Unavailable", f'{text}connect: no route to host" ({why})', retried=True)
+    def is_up(self, authority: str) -> bool:
+        """Whether etcd of the cluster of ``authority`` has a majority: only then its VIP is held, its API answers."""
+        cluster = self.clusters.get(authority)
+        return cluster is not None and talos_etcd.has_quorum(cluster, self._of(authority))
 
-    def _handshake(self, node: Node, client: dict[str, str] | None) -> None:
-        error = 'connection error: desc = "transport: authentication handshake failed: '
-        if not client or client["caCertificate"] != node.authority:
-            error += 'tls: failed to verify certificate: x509: certificate signed by unknown authority"'
-            raise _grpc("Unavailable", error, retried=True)
-        if client["clientCertificate"] not in self.issued.get(node.authority, ()):
-            raise _grpc("Unavailable", f'{error}remote error: tls: unknown certificate authority"', retried=True)
+    def silence(self, name: str, host: str) -> str:
+        """Why the Kubernetes API of the Talos cluster ``name`` does not answer at ``host``; empty when it does.
+
+        Kubernetes is nothing but etcd's face: without a majority no request ends, and the VIP, which etcd elects a
+        holder for, is held by nobody. The Talos API of each node goes on answering.
+        """
+        for authority, cluster in self.clusters.items():
+            if cluster["name"] == name and not self.is_up(authority):
+                ours = self._of(authority)
+                if any(node.running and node.record["address"] == host for node in ours):
+                    return "context deadline exceeded (etcdserver: request timed out)"
+                return f"dial tcp {host}:6443: connect: no route to host"
+        return ""
+
+    def _of(self, authority: str) -> list[Node]:
+        return [node for node in self.nodes() if node.authority == authority]
 
     # What a node does
 
-    def apply(self, node: str, endpoint: str | None, client: dict[str, str] | None, text: str, mode: str) -> None:
+    def apply(self, node: str, endpoint: str | None, client: Client | None, text: str, mode: str) -> None:
         """ApplyConfiguration with ``mode`` auto, reboot, no_reboot or staged."""
-        reached = self._dial(node, endpoint, client)
+        reached = self.dial(node, endpoint, client)
         if not reached.running and mode not in _MAINTENANCE_MODES:
-            raise _grpc("Unimplemented", f"{mode.upper()} is not supported in maintenance mode", retried=True)
+            raise grpc_error("Unimplemented", f"{mode.upper()} is not supported in maintenance mode", retried=True)
         try:
             documents = talos_config.parse(text)
         except Refusal as refusal:
-            raise _grpc("Unknown", f"failed to parse config: {refusal.message}", retried=True) from refusal
+            raise grpc_error("Unknown", f"failed to parse config: {refusal.message}", retried=True) from refusal
         found = objections(documents, reached.machine, self.world.factory)
         if found:
             count = f"{len(found)} error{'s' if len(found) > 1 else ''} occurred:"
             listed = "".join(f"\n\t* {objection}" for objection in found)
-            raise _grpc("InvalidArgument", f"configuration validation failed: {count}{listed}")
+            raise grpc_error("InvalidArgument", f"configuration validation failed: {count}{listed}")
         if reached.running:
             self._take_in(reached, documents, text, mode)
         else:
@@ -149,7 +135,7 @@ class Talos:
     def _take_in(self, node: Node, documents: list[Document], text: str, mode: str) -> None:
         reboots = talos_config.needs_reboot(node.documents, documents)
         if mode == "no_reboot" and reboots:
-            raise _grpc("InvalidArgument", "config can't be applied in immediate mode")
+            raise grpc_error("InvalidArgument", "config can't be applied in immediate mode")
         if mode == "staged":
             node.record["pending"] = text
             self.world.journal("stage configuration", kind="talos", subject=node.machine.name)
@@ -177,29 +163,33 @@ class Talos:
         ]
         record["installed_address"] = static[0] if static else None
 
-    def bootstrap(self, node: str, endpoint: str | None, client: dict[str, str] | None) -> None:
+    def bootstrap(self, node: str, endpoint: str | None, client: Client | None) -> None:
         """Bootstrap: once a cluster, on a running control plane."""
-        reached = self._dial(node, endpoint, client)
+        reached = self.dial(node, endpoint, client)
         if not reached.running:
-            raise _grpc("Unimplemented", "API is not implemented in maintenance mode", retried=True)
+            raise grpc_error("Unimplemented", "API is not implemented in maintenance mode", retried=True)
         if reached.kind != "controlplane":
-            raise _grpc("FailedPrecondition", "bootstrap can only be performed on a control plane node", retried=True)
+            raise grpc_error(
+                "FailedPrecondition", "bootstrap can only be performed on a control plane node", retried=True
+            )
         cluster = self.clusters.setdefault(reached.authority, {"name": None, "members": [], "nodes": {}})
         if cluster["members"]:
-            raise _grpc("AlreadyExists", "etcd data directory is not empty", retried=True)
+            raise grpc_error("AlreadyExists", "etcd data directory is not empty", retried=True)
         cluster["members"] = [reached.hostname]
         self.world.journal("bootstrap etcd", kind="talos", subject=reached.hostname, duration_of="talos.bootstrap")
         self.settle()
 
-    def kubeconfig(self, node: str, endpoint: str | None, client: dict[str, str] | None) -> dict[str, str]:
+    def kubeconfig(self, node: str, endpoint: str | None, client: Client | None) -> dict[str, str]:
         """Kubeconfig: ``{raw, host, ca, certificate, key}`` for an administrator of the node's cluster."""
-        reached = self._dial(node, endpoint, client)
+        reached = self.dial(node, endpoint, client)
         if not reached.running:
-            raise _grpc("Unimplemented", "API is not implemented in maintenance mode", retried=True)
+            raise grpc_error("Unimplemented", "API is not implemented in maintenance mode", retried=True)
         if reached.kind != "controlplane":
-            raise _grpc("FailedPrecondition", "kubeconfig is only available on control plane nodes", retried=True)
-        if not self._is_up(reached.authority):
-            raise _grpc("Unavailable", "the cluster is not bootstrapped: no Kubernetes API stands yet", retried=True)
+            raise grpc_error("FailedPrecondition", "kubeconfig is only available on control plane nodes", retried=True)
+        if not self.is_up(reached.authority):
+            raise grpc_error(
+                "Unavailable", "the cluster is not bootstrapped: no Kubernetes API stands yet", retried=True
+            )
         certificate, key = talos_secrets.certificate(), talos_secrets.key("EC PRIVATE KEY")
         self.world.issue_secret(key)
         main = main_document(reached.documents)
@@ -207,36 +197,25 @@ class Talos:
         raw = kubeconfig_text(name, host, authority, certificate, key)
         return {"raw": raw, "host": host, "ca": authority, "certificate": certificate, "key": key}
 
-    def reset(
-        self, node: str, endpoint: str | None, client: dict[str, str] | None, *, graceful: bool, reboot: bool
-    ) -> None:
+    def reset(self, node: str, endpoint: str | None, client: Client | None, *, graceful: bool, reboot: bool) -> None:
         """Reset of STATE and EPHEMERAL; without ``reboot`` the machine halts."""
-        reached = self._dial(node, endpoint, client)
+        reached = self.dial(node, endpoint, client)
         if not reached.running:
-            raise _grpc("Unimplemented", "API is not implemented in maintenance mode", retried=True)
+            raise grpc_error("Unimplemented", "API is not implemented in maintenance mode", retried=True)
         cluster = self.clusters.get(reached.authority)
-        if cluster and reached.hostname in cluster["members"]:
-            if graceful and len(cluster["members"]) == 1 and len(cluster["nodes"]) > 1:
-                raise _grpc("FailedPrecondition", "failed to leave cluster: etcd has no other member", retried=True)
-            cluster["members"].remove(reached.hostname)
+        if cluster and reached.hostname in cluster["members"] and graceful:
+            if len(cluster["members"]) == 1 and len(cluster["nodes"]) > 1:
+                raise grpc_error(
+                    "FailedPrecondition", "failed to leave cluster: etcd has no other member", retried=True
+                )
+            if not self.is_up(reached.authority):
+                raise grpc_error("Unknown", "failed to leave cluster: etcdserver: request timed out", retried=True)
         if cluster:
-            self._forget(cluster, reached, graceful=graceful)
+            talos_etcd.leave(self.world, cluster, reached, graceful=graceful)
         self.world.machines.wipe(reached.machine.name)
         self.world.machines.switch(reached.machine.name, on=reboot)
         self.world.journal("reset", kind="talos", subject=reached.machine.name, duration_of="talos.reset")
         self.settle()
-
-    # Kubernetes, as far as Talos makes it
-
-    def _is_up(self, authority: str) -> bool:
-        return bool(self.clusters.get(authority, {}).get("members"))
-
-    def _forget(self, cluster: dict[str, Any], node: Node, *, graceful: bool) -> None:
-        if not cluster["members"]:
-            self.world.kubernetes.tear_down(cluster["name"])
-            cluster.update(name=None, nodes={})
-        elif graceful and cluster["nodes"].pop(node.hostname, None) is not None:
-            self.world.kubernetes.remove_node(cluster["name"], node.hostname)
 
     def settle(self) -> None:
         """Let every machine boot as far as it can, and every running one join its bootstrapped cluster."""
@@ -244,38 +223,7 @@ class Talos:
             self.world.machines.settle(name)
         running = [node for node in self.nodes() if node.running]
         for authority, cluster in self.clusters.items():
-            ours = [node for node in running if node.authority == authority]
-            if cluster["members"]:
-                self._join(cluster, ours)
-
-    def _join(self, cluster: dict[str, Any], nodes: list[Node]) -> None:
-        leader = next((node for node in nodes if node.hostname in cluster["members"]), None)
-        if leader is None:
-            return  # every member is off: nobody is there to join
-        if cluster["name"] is None:
-            cluster["name"] = main_document(leader.documents)["cluster"]["clusterName"]
-            self.world.kubernetes.stand_up(
-                cluster["name"],
-                server=self._served_at(leader, nodes),
-                version=leader.kubernetes_version,
-                credential=leader.kubernetes_authority,
-                starts_in=_API_STARTS_IN,
-            )
-        for node in sorted(nodes, key=lambda each: each.kind):
-            if node.kind == "controlplane" and node.hostname not in cluster["members"]:
-                cluster["members"].append(node.hostname)
-            facts = node.kubernetes_facts()
-            if cluster["nodes"].get(node.hostname) != facts:
-                cluster["nodes"][node.hostname] = facts
-                self.world.kubernetes.add_node(cluster["name"], node.hostname, **facts)
-
-    def _served_at(self, leader: Node, nodes: list[Node]) -> str:
-        """Where the API really answers: the endpoint when one of the control planes holds its address."""
-        host = urlsplit(leader.kubernetes_api).hostname or ""
-        held = {held for node in nodes if node.kind == "controlplane" for held in (node.vip, node.record["address"])}
-        if host in held or not host.replace(".", "").isdigit():
-            return leader.kubernetes_api
-        return f"https://{leader.record['address']}:6443"
+            talos_etcd.join(self.world, cluster, [node for node in running if node.authority == authority])
 
 
 def kubeconfig_text(name: str, server: str, authority: str, certificate: str, key: str) -> str:
@@ -290,8 +238,3 @@ def kubeconfig_text(name: str, server: str, authority: str, certificate: str, ke
         "current-context": user,
     }
     return dump_all([document])
-
-
-def _grpc(code: str, text: str, *, retried: bool = False) -> Refusal:
-    """A Talos node's answer; everything but InvalidArgument is retried by the provider."""
-    return Refusal(f"rpc error: code = {code} desc = {text}{_RETRIED if retried else ''}")

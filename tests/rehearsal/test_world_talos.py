@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from rehearsal.world import World, talos_config, talos_generate
-from rehearsal.world.errors import Refusal
+from rehearsal.world.errors import Refusal, Retried
 from tests.rehearsal.worlds import PLAIN, a_world, lab, patch, with_boot_services
 
 ADDRESSES = {"cp-1": "10.0.0.101", "cp-2": "10.0.0.102", "worker-1": "10.0.0.104"}
@@ -62,7 +62,7 @@ def test_a_worker_with_another_token_waits_for_ever(at: Lab):
 
 def test_a_machine_that_is_off_cannot_be_dialled(at: Lab):
     at.world.machines.switch("cp-1", on=False)
-    with pytest.raises(Refusal, match=r"dial tcp 10\.0\.0\.101:50000: connect: no route to host.*switched off.*10m0s"):
+    with pytest.raises(Retried, match=r"dial tcp 10\.0\.0\.101:50000: connect: no route to host.*switched off"):
         at.apply("cp-1")
 
 
@@ -109,7 +109,7 @@ def test_a_node_refuses_at_once_what_does_not_suit_it(at: Lab, case: str):
         at.apply("cp-1", text.replace(old, new))
     assert "code = InvalidArgument" in refused.value.message
     assert words in refused.value.message
-    assert "keeps trying" not in refused.value.message
+    assert not isinstance(refused.value, Retried)
 
 
 def test_a_legacy_hostname_beside_the_new_document_is_refused(at: Lab):
@@ -141,9 +141,7 @@ def test_a_worker_must_hold_neither_key_nor_vip(at: Lab):
 
 
 def test_what_cannot_be_decoded_is_unknown_and_retried(at: Lab):
-    with pytest.raises(
-        Refusal, match=r"code = Unknown desc = failed to parse config[\s\S]*machine\.instal[\s\S]*keeps trying"
-    ):
+    with pytest.raises(Retried, match=r"code = Unknown desc = failed to parse config[\s\S]*machine\.instal"):
         at.apply("cp-1", at.config("cp-1").replace("  install:", "  instal:"))
 
 
@@ -189,7 +187,7 @@ def test_bootstrap_is_for_a_running_control_plane_and_once(at: Lab):
         bootstrap("10.0.0.104", None, at.client)
     bootstrap("10.0.0.101", None, at.client)
     for node in ("10.0.0.101", "10.0.0.102"):
-        with pytest.raises(Refusal, match=r"AlreadyExists.*until its timeout"):
+        with pytest.raises(Retried, match="AlreadyExists"):
             bootstrap(node, None, at.client)
 
 

@@ -117,9 +117,10 @@ Tool = Callable[[Call], Result]
 
 def tools() -> dict[str, Tool]:
     """Every program there is, by name."""
-    from rehearsal.world import host_curl, host_files, host_services, host_text  # they need this module's names
+    from rehearsal.world import host_curl, host_files, host_services, host_text, kubectl, talosctl  # need our names
 
-    return host_files.TOOLS | host_text.TOOLS | host_services.TOOLS | host_curl.TOOLS
+    ours = host_files.TOOLS | host_text.TOOLS | host_services.TOOLS | host_curl.TOOLS
+    return ours | talosctl.TOOLS | kubectl.TOOLS
 
 
 def run(call: Call) -> Result:

@@ -1,0 +1,5 @@
+"""What talosctl changes on a node."""
+
+from rehearsal.world.talosctl import Command
+
+COMMANDS: dict[str, Command] = {}

@@ -81,7 +81,7 @@ def _leftovers(
 
     Nor is a namespace that GitOps' workloads live in: it would take them and their volumes along.
     """
-    found = [f"machine/{node.name}" for node in cluster.nodes] if cluster else []
+    found = [f"machine/{node.name}" for node in cluster.nodes if node.state != "leaving"] if cluster else []
     found += [f"host/{node.name}" for node in bootstrap.nodes] if bootstrap else []
     adopted = {one.cluster for one in gitops}
     if cluster and cluster.name in adopted:

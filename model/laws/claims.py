@@ -128,6 +128,16 @@ def talos_nodes(env: Environment) -> list[tuple[str, ClusterNode]]:
     return list(env.cluster.nodes.items()) if env.cluster else []
 
 
+def members(env: Environment) -> list[tuple[str, ClusterNode]]:
+    """The machines that stay in the Talos cluster."""
+    return [(name, node) for name, node in talos_nodes(env) if node.state == "member"]
+
+
+def leavers(env: Environment) -> list[tuple[str, ClusterNode]]:
+    """The machines that leave it or are lost; their addresses, cards and ports are theirs until the entry is gone."""
+    return [(name, node) for name, node in talos_nodes(env) if node.state != "member"]
+
+
 def _watts(env: Environment, hardware: str) -> int:
     return env.hardware[hardware].watts if hardware in env.hardware else 0
 

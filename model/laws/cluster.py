@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from model.environment import Environment
 from model.hardware import HardwareClass
-from model.laws.claims import talos_nodes
+from model.laws.claims import members, talos_nodes
 from model.laws.registry import Breach, law
 from model.laws.words import listed, nearest
 
@@ -17,14 +17,16 @@ SELECTED = {"nvme": "nvme", "ssd": "ssd", "hdd": "hdd", "sd": "sd", "emmc": "sd"
 """Disk kind → what Talos' selector sees of it: eMMC and SD cards are one."""
 LABEL_NAME = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 PREFIX = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+LEAVING = ("leaving-control-planes-together", "leaving-quorum", "leaving-quorum-even")
+"""What is said of the control planes that stay while one goes."""
 
 
 def control_planes(env: Environment) -> list[str]:
-    """Names of the control planes."""
-    return [name for name, node in talos_nodes(env) if node.role == "control-plane"]
+    """Names of the control planes that stay."""
+    return [name for name, node in members(env) if node.role == "control-plane"]
 
 
-@law("cluster-quorum-none")
+@law("cluster-quorum-none", unless=("leaving-last-control-plane",))
 def has_control_plane(env: Environment) -> Iterator[Breach]:
     """The cluster has a control plane."""
     if env.cluster and not control_planes(env):
@@ -33,7 +35,7 @@ def has_control_plane(env: Environment) -> Iterator[Breach]:
         yield Breach("cluster.nodes", message, f"give three nodes role: control-plane, {first} for one")
 
 
-@law("cluster-quorum-even")
+@law("cluster-quorum-even", unless=LEAVING)
 def control_planes_odd(env: Environment) -> Iterator[Breach]:
     """Control planes are an odd number: four survive no more failures than three."""
     count = len(control_planes(env))
@@ -56,7 +58,7 @@ def control_planes_few(env: Environment) -> Iterator[Breach]:
         )
 
 
-@law("cluster-quorum-two", "warning")
+@law("cluster-quorum-two", "warning", unless=LEAVING)
 def control_planes_not_two(env: Environment) -> Iterator[Breach]:
     """Two control planes are worse than one: either's failure stops both."""
     if len(control_planes(env)) == 2:
@@ -78,11 +80,7 @@ def control_plane_not_alone(env: Environment) -> Iterator[Breach]:
 @law("cluster-nowhere-to-run")
 def workloads_have_a_place(env: Environment) -> Iterator[Breach]:
     """There is a worker, or workloads may run on control planes."""
-    if (
-        env.cluster
-        and not env.cluster.schedulable_control_planes
-        and all(n.role != "worker" for _, n in talos_nodes(env))
-    ):
+    if env.cluster and not env.cluster.schedulable_control_planes and all(n.role != "worker" for _, n in members(env)):
         message = "no node is a worker, and control planes take no workloads: nothing could run"
         yield Breach("cluster.schedulable_control_planes", message, "set it to true", "cluster.nodes")
 

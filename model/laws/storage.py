@@ -6,7 +6,7 @@ Owns disks, copies and the default class. Refuses the systems' own configuration
 from collections.abc import Iterator
 
 from model.environment import Environment
-from model.laws.claims import claims, talos_nodes
+from model.laws.claims import claims, members, talos_nodes
 from model.laws.registry import Breach, law
 from model.laws.words import listed, nearest
 from model.storage import StorageSystem
@@ -15,10 +15,24 @@ NEEDS = {"longhorn": ("siderolabs/iscsi-tools", "siderolabs/util-linux-tools")}
 """Extensions without which a storage system does not work on Talos (Longhorn's own Talos page)."""
 NODES = ("cluster.nodes", "hardware")
 WANTED = ("storage-node-unknown", "hardware-class-unknown")
+THINNED = ("leaving-storage-copies", "leaving-storage-thin")
 
 
 def holders(env: Environment, system: StorageSystem) -> list[str]:
-    """The nodes whose disk a system uses: those it names, or every node whose class has the disk."""
+    """The nodes whose disk a system uses and that stay."""
+    staying = dict(members(env))
+    return [name for name in every_holder(env, system) if name in staying]
+
+
+def width(system: StorageSystem) -> int:
+    """How many nodes a system needs for its copies, or for the chunks of its erasure-coded pool."""
+    coding = system.erasure_coding
+    return max(system.replicas, coding.data + coding.coding if coding else 0)
+
+
+def every_holder(env: Environment, system: StorageSystem) -> list[str]:
+    """The nodes whose disk a system uses, those that leave included: those it names, or every node whose class has
+    the disk."""
     nodes = dict(talos_nodes(env))
     if system.nodes:
         return [name for name in system.nodes if name in nodes]
@@ -143,7 +157,7 @@ def disk_has_one_owner(env: Environment) -> Iterator[Breach]:
                 yield Breach(f"storage.systems.{name}.disk", message, hint, f"storage.systems.{other}.disk")
 
 
-@law("storage-replicas", unless=("storage-disk-unknown", *WANTED))
+@law("storage-replicas", unless=("storage-disk-unknown", *THINNED, *WANTED))
 def replicas_fit(env: Environment) -> Iterator[Breach]:
     """Every copy has a machine of its own."""
     for name, system in env.storage.systems.items():
@@ -155,7 +169,7 @@ def replicas_fit(env: Environment) -> Iterator[Breach]:
             )
 
 
-@law("storage-erasure", unless=("storage-disk-unknown", *WANTED))
+@law("storage-erasure", unless=("storage-disk-unknown", *THINNED, *WANTED))
 def chunks_fit(env: Environment) -> Iterator[Breach]:
     """Every chunk of an erasure-coded pool has a machine of its own, and there are at least two data chunks."""
     for name, system in env.storage.systems.items():
@@ -175,8 +189,7 @@ def chunks_fit(env: Environment) -> Iterator[Breach]:
 def a_machine_is_spare(env: Environment) -> Iterator[Breach]:
     """There is a machine more than copies or chunks: else a failed one leaves nowhere to repair to."""
     for name, system in env.storage.systems.items():
-        count, coding = len(holders(env, system)), system.erasure_coding
-        wide = max(system.replicas, coding.data + coding.coding if coding else 0)
+        count, wide = len(holders(env, system)), width(system)
         if system.disk and count == wide > 1:
             message = f"{name} spreads over all of its {count} nodes: when one fails there is nowhere to repair to"
             yield Breach(f"storage.systems.{name}", message, "add a node, or accept it", "cluster.nodes")

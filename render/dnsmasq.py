@@ -37,11 +37,12 @@ dhcp-host={{ host.mac }},{{ host.address }},{{ host.name }}
 {%- endif %}
 {%- endfor %}
 {% if netboot %}
-# Boot. The Pi is told apart first: it announces architecture 0 too
+# Boot. The Pi is told apart first: it announces architecture 0 too, and the vendor class of every BIOS boot ROM.
+# Its machine identifier (option 97) begins with RPi4 or RPi5
 dhcp-leasefile=/var/lib/dnsmasq/dnsmasq.leases
 enable-tftp
 tftp-root=/srv/tftp
-dhcp-vendorclass=set:pi,PXEClient:Arch:00000:UNDI:002001
+dhcp-match=set:pi,97,RPi
 dhcp-match=set:bios,option:client-arch,0
 dhcp-match=set:efi-x64,option:client-arch,7
 dhcp-match=set:efi-x64,option:client-arch,9

@@ -19,15 +19,20 @@ import yaml
 
 from rehearsal.world.errors import EngineKilled, Refusal
 
-FaultKind = Literal["error", "kill"]
+FaultKind = Literal["error", "kill", "outage", "slow"]
 
 
 @dataclass(frozen=True)
 class Fault:
     """One thing that goes wrong.
 
-    ``where`` is a glob over points; it strikes from the ``when``-th match on (1 = the first), ``times`` times, each
-    with ``chance`` (0..1, drawn from the seed). ``error`` refuses with ``message``, ``kill`` ends the engine.
+    Of the kinds ``error`` and ``kill``, ``where`` is a glob over points; it strikes from the ``when``-th match on
+    (1 = the first), ``times`` times, each with ``chance`` (0..1, drawn from the seed). ``error`` refuses with
+    ``message``, ``kill`` ends the engine.
+
+    Of the others ``where`` is a glob over ``machine/<name>``, and time is the World's. During an ``outage`` of
+    ``seconds``, which begins ``at`` so many, nobody reaches the machine, for the reason ``message``; a ``slow`` one
+    takes ``seconds`` more each time it boots.
     """
 
     kind: FaultKind
@@ -36,6 +41,8 @@ class Fault:
     times: int = 1
     chance: float = 1.0
     message: str = "connection reset by peer"
+    at: float = 0.0
+    seconds: float = 0.0
 
 
 class Faults:
@@ -55,7 +62,7 @@ class Faults:
             with self._points.open("a", encoding="utf-8") as log:
                 log.write(f"{point}\n")
         for index, fault in enumerate(self.faults):
-            if not fnmatch.fnmatchcase(point, fault.where):
+            if fault.kind not in ("error", "kill") or not fnmatch.fnmatchcase(point, fault.where):
                 continue
             self._seen[index] += 1
             due = self._seen[index] >= fault.when and self._struck[index] < fault.times
@@ -65,9 +72,25 @@ class Faults:
                     raise EngineKilled(point)
                 raise Refusal(fault.message)
 
+    def outage(self, place: str, now: float) -> str | None:
+        """Why nobody reaches ``place`` at the moment ``now``; ``None`` when somebody may."""
+        found = (each for each in self._of("outage", place) if each.at <= now < each.at + each.seconds)
+        return next((each.message for each in found), None)
+
+    def slowness(self, place: str) -> float:
+        """Seconds that a boot of ``place`` takes longer than usual."""
+        return sum(each.seconds for each in self._of("slow", place))
+
+    def edges(self) -> list[float]:
+        """The moments at which an outage begins or ends."""
+        return [edge for each in self.faults if each.kind == "outage" for edge in (each.at, each.at + each.seconds)]
+
+    def _of(self, kind: FaultKind, place: str) -> list[Fault]:
+        return [each for each in self.faults if each.kind == kind and fnmatch.fnmatchcase(place, each.where)]
+
 
 def load_faults(path: Path | None, points: Path | None = None) -> Faults:
-    """Faults from a JSON or YAML file ``{seed: int, faults: [{kind, where, when?, times?, chance?, message?}]}``.
+    """Faults from a JSON or YAML file ``{seed: int, faults: [Fault's fields]}``.
 
     Without a file nothing goes wrong; ``points`` is ``Faults``'.
     Raises ``ValueError`` for an unknown key, an unknown kind or a missing ``where``.

@@ -22,6 +22,7 @@ from rehearsal.standins.base import (
     contains_unknown,
 )
 from rehearsal.standins.diffing import compare
+from rehearsal.standins.talos_patience import check_timeouts, patiently
 from rehearsal.standins.talos_secrets import Secrets
 from rehearsal.world import factory, talos_config, talos_generate, talos_secrets
 from rehearsal.world.go_yaml import dump_all
@@ -61,6 +62,7 @@ class ConfigurationApply(Kind):
         _one_of(news, "machineConfigurationInput", "machineConfigurationInputWo", "machine configuration input")
         _one_of(news, "clientConfiguration", "clientConfigurationWo", "client configuration")
         _check_client(news, "clientConfiguration")
+        check_timeouts(news)
         if news.setdefault("applyMode", "auto") not in (*_MODES, UNKNOWN):
             listed = " ".join(f'"{mode}"' for mode in _MODES)
             raise Refusal(f'value must be one of: [{listed}], got: "{news["applyMode"]}"', property="applyMode")
@@ -79,15 +81,15 @@ class ConfigurationApply(Kind):
         return self._kept(state)
 
     def delete(self, ctx: Context, id: str, state: Properties) -> None:
-        on_destroy = state.get("onDestroy") or {}
-        if on_destroy.get("reset"):
-            ctx.world.talos.reset(
-                state["node"],
-                state.get("endpoint"),
-                _client(state),
-                graceful=on_destroy.get("graceful", True),
-                reboot=on_destroy.get("reboot", False),
-            )
+        told = state.get("onDestroy") or {}
+        if told.get("reset"):
+            graceful, reboot = told.get("graceful", True), told.get("reboot", False)
+            where = (state["node"], state.get("endpoint"), _client(state))
+            try:
+                name = ctx.world.talos.reset(*where, graceful=graceful, reboot=reboot)
+            except Refusal as refusal:  # asked once: what is retried is only the wait for its end
+                raise Refusal(f"Error resetting machine: {refusal.message}") from refusal
+            patiently(ctx, state, "Error resetting machine", lambda: ctx.world.talos.was_reset(name))
 
     def _planned(self, ctx: Context, news: Properties) -> Properties:
         """What the provider computes before it dials: the configuration with its patches, its hash, the mode."""
@@ -118,11 +120,9 @@ class ConfigurationApply(Kind):
         return "staged" if talos_config.needs_reboot(ctx.world.talos.node(name).documents, after) else "auto"
 
     def _apply(self, ctx: Context, state: Properties, news: Properties) -> None:
+        told = (state["node"], state["endpoint"], _client(news))
         text, mode = state["machineConfiguration"], state["resolvedApplyMode"]
-        try:
-            ctx.world.talos.apply(state["node"], state["endpoint"], _client(news), text, mode)
-        except Refusal as refusal:
-            raise Refusal(f"Error applying configuration: {refusal.message}") from refusal
+        patiently(ctx, news, "Error applying configuration", lambda: ctx.world.talos.apply(*told, text, mode))
         ctx.journal("apply configuration", state["node"])
 
     def _kept(self, state: Properties) -> Properties:
@@ -150,14 +150,13 @@ class Bootstrap(Kind):
     def check(self, ctx: Context, olds: Properties, news: Properties) -> Properties:
         _one_of(news, "clientConfiguration", "clientConfigurationWo", "client configuration")
         _check_client(news, "clientConfiguration")
+        check_timeouts(news)
         return news
 
     def create(self, ctx: Context, news: Properties, preview: bool) -> tuple[str, Properties]:
         if not preview:
-            try:
-                ctx.world.talos.bootstrap(news["node"], news.get("endpoint"), _client(news))
-            except Refusal as refusal:
-                raise Refusal(f"Error bootstrapping node: {refusal.message}") from refusal
+            told = (news["node"], news.get("endpoint"), _client(news))
+            patiently(ctx, news, "Error bootstrapping node", lambda: ctx.world.talos.bootstrap(*told))
             ctx.journal("bootstrap", news["node"])
         return "machine_bootstrap", self._state(news)
 
@@ -182,6 +181,7 @@ class Kubeconfig(Kind):
 
     def check(self, ctx: Context, olds: Properties, news: Properties) -> Properties:
         _check_client(news, "clientConfiguration")
+        check_timeouts(news)
         news.setdefault("certificateRenewalDuration", "720h")
         return news
 
@@ -189,10 +189,8 @@ class Kubeconfig(Kind):
         state = {"endpoint": news["node"]} | news
         if preview:
             return "", state | {"kubeconfigRaw": UNKNOWN, "kubernetesClientConfiguration": UNKNOWN}
-        try:
-            found = ctx.world.talos.kubeconfig(news["node"], news.get("endpoint"), _client(news))
-        except Refusal as refusal:
-            raise Refusal(f"Error getting kubeconfig: {refusal.message}") from refusal
+        told = (news["node"], news.get("endpoint"), _client(news))
+        found = patiently(ctx, news, "Error getting kubeconfig", lambda: ctx.world.talos.kubeconfig(*told))
         ctx.journal("fetch kubeconfig", news["node"])
         return ctx.name, state | {
             "kubeconfigRaw": Secret(found["raw"]),

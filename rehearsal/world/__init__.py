@@ -19,6 +19,7 @@ from typing import Any
 
 from rehearsal import faults as fault_data
 from rehearsal.durations import duration
+from rehearsal.world.clock import Clock
 from rehearsal.world.cloudflare import Cloudflare
 from rehearsal.world.errors import Refusal
 from rehearsal.world.factory import Factory
@@ -58,6 +59,7 @@ class World:
         self.authorized_keys = authorized_keys
         self.lock = threading.RLock()
         self.data: dict[str, Any] = _load(file) or {"version": VERSION, "clock": 0.0, "journal": [], "sections": {}}
+        self.clock = Clock(self)
         self.kubernetes = Kubernetes(self)
         self.cloudflare = Cloudflare(self)
         self.factory = Factory(self)
@@ -85,7 +87,7 @@ class World:
         entries: list[dict[str, Any]] = self.data["journal"]
         entries.append(
             {
-                "at": self.data["clock"],
+                "at": self.clock.now,
                 "operation": operation,
                 "kind": kind,
                 "subject": subject,
@@ -102,8 +104,8 @@ class World:
         return list(self.data["journal"])
 
     def now(self) -> str:
-        """The World's own time, RFC 3339: a fixed start and what the journal's operations took at least."""
-        moment = _BEGIN + datetime.timedelta(seconds=self.data["clock"])
+        """The World's own time, RFC 3339: a fixed start, what the journal's operations took at least, all waiting."""
+        moment = _BEGIN + datetime.timedelta(seconds=self.clock.now)
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def issue_secret(self, value: str) -> str:

@@ -98,19 +98,23 @@ class Kubernetes:
         return found
 
     def answers(self, url: str, *, patience: float = 0.0) -> bool:
-        """Whether an API answers at ``url``, asked again and again for ``patience`` seconds: one that starts may."""
+        """Whether an API answers at ``url``, asked again and again for ``patience`` seconds of the World's time."""
         for cluster in self.clusters.values():
             left = cluster.record.get("starts_in", 0.0)
             if left and cluster.serves(url):
                 waited = min(left, patience)
                 cluster.record["starts_in"] = left - waited
+                patience -= waited
+                self.world.clock.let_pass(waited)
                 if waited == left:
                     self.world.journal(
                         "start serving", kind="kubernetes", subject=cluster.name, duration_of="kubernetes.api-answers"
                     )
-        asked = urlsplit(url).hostname or ""
+        return self.world.clock.wait_for(lambda: self._listens(url), patience)
+
+    def _listens(self, url: str) -> bool:
         there = [cluster.name for cluster in self.clusters.values() if cluster.answers_at(url)]
-        return any(not self.world.talos.silence(name, asked) for name in there)
+        return any(not self.world.talos.silence(name, urlsplit(url).hostname or "") for name in there)
 
     def leftovers(self) -> list[str]:
         """What this program made and what still stands, over all clusters, sorted."""

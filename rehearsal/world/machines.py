@@ -1,8 +1,8 @@
 """The machines of the Talos cluster: power, boot stage, address, what is on their disks.
 
 Owns the walk off → firmware → dhcp → image → maintenance → installing → booting → running and what each machine
-remembers. It refuses to own what Talos answers once it runs (``talos``), and time: a machine advances when somebody
-looks at it.
+remembers. It refuses to own what Talos answers once it runs (``talos``), and time (``clock``): a machine advances when
+somebody looks at it, and only a slow one is not there yet when what switched it on is done.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class Machines:
             record = self.records.get(machine.name)
             if record is None:
                 self.records[machine.name] = _racked(machine)
+                self.boots(machine.name)
             else:
                 # The owner may have replaced or re-cabled it; what is on its disks stays.
                 record["hardware"] = machine.record()
@@ -52,8 +53,14 @@ class Machines:
     def settle(self, name: str) -> None:
         """Let ``name`` boot as far as its surroundings allow."""
         record, machine = self.records[name], self.machine(name)
+        now = self.world.clock.now
+        cut_off = self.world.faults.outage(f"machine/{name}", now)
         if not record["power"]:
             _stand(record, "off", "it is switched off")
+        elif cut_off is not None:
+            _stand(record, "unreachable", cut_off)
+        elif now < record.get("ready_at", 0.0):
+            _stand(record, "booting", f"it is slow, and boots for another {record['ready_at'] - now:.0f} s")
         elif record["config"] is not None:
             record["address"] = record["installed_address"] or self._leased(machine)
             self.world.talos.boot_installed(name)
@@ -99,7 +106,19 @@ class Machines:
         self.records[name]["power"] = on
         _stand(self.records[name], "firmware" if on else "off", "" if on else "it is switched off")
         if on:
+            self.boots(name)
             self.settle(name)
+
+    def boots(self, name: str) -> None:
+        """``name`` begins to boot. The usual time of it is journaled; a slow machine is not there after that."""
+        record = self.records[name]
+        record["ready_at"] = self.world.clock.now + self.world.faults.slowness(f"machine/{name}")
+        if record["pending"] is not None:
+            self.world.talos.take_up_staged(record)
+
+    def ready_at(self) -> list[float]:
+        """The moments of World time, past ones too, at which machines were or will be done booting."""
+        return [record.get("ready_at", 0.0) for record in self.records.values()]
 
     def wipe(self, name: str) -> None:
         """The disks lose what Talos put there; the machine is as it was racked."""

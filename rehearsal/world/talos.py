@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.world import talos_config, talos_door, talos_etcd, talos_secrets
-from rehearsal.world.errors import Refusal
+from rehearsal.world.errors import Refusal, Retried
 from rehearsal.world.go_yaml import dump_all
 from rehearsal.world.talos_config import Document, main_document, of_kind
 from rehearsal.world.talos_door import Client, grpc_error
@@ -73,7 +73,7 @@ class Talos:
     def boot_installed(self, name: str) -> None:
         """Let an installed machine come up: a worker waits for a control plane that signs its certificate."""
         node = self.node(name)
-        if node.kind == "worker" and not any(node.trusts(other) for other in self.nodes()):
+        if node.kind == "worker" and not any(node.trusts(other) for other in self._control_planes()):
             waits = "it waits for a control plane with its CA and token to sign its certificate"
             node.record.update(stage="booting", reason=waits)
         else:
@@ -94,16 +94,28 @@ class Talos:
         Kubernetes is nothing but etcd's face: without a majority no request ends, and the VIP, which etcd elects a
         holder for, is held by nobody. The Talos API of each node goes on answering.
         """
-        for authority, cluster in self.clusters.items():
-            if cluster["name"] == name and not self.is_up(authority):
-                ours = self._of(authority)
-                if any(node.running and node.record["address"] == host for node in ours):
-                    return "context deadline exceeded (etcdserver: request timed out)"
-                return f"dial tcp {host}:6443: connect: no route to host"
-        return ""
+        authority = next((each for each, cluster in self.clusters.items() if cluster["name"] == name), None)
+        if authority is None:
+            return ""
+        self.settle()
+        if self.is_up(authority):
+            return ""
+        if any(node.running and node.record["address"] == host for node in self._of(authority)):
+            return "context deadline exceeded (etcdserver: request timed out)"
+        return f"dial tcp {host}:6443: connect: no route to host"
 
     def _of(self, authority: str) -> list[Node]:
-        return [node for node in self.nodes() if node.authority == authority]
+        """The nodes of one cluster, as far as they are by now."""
+        found = [node for node in self.nodes() if node.authority == authority]
+        for node in found:
+            self.world.machines.settle(node.machine.name)
+        return found
+
+    def _control_planes(self) -> list[Node]:
+        found = [node for node in self.nodes() if node.kind == "controlplane"]
+        for node in found:
+            self.world.machines.settle(node.machine.name)
+        return found
 
     # What a node does
 
@@ -131,6 +143,7 @@ class Talos:
         node.record.update(config=text, stage="installing", reason="")
         self._believe(node.record)
         self.world.journal("install", kind="talos", subject=node.machine.name, duration_of="talos.install")
+        self.world.machines.boots(node.machine.name)
 
     def _take_in(self, node: Node, documents: list[Document], text: str, mode: str) -> None:
         reboots = talos_config.needs_reboot(node.documents, documents)
@@ -144,9 +157,20 @@ class Talos:
         node.record.update(config=text, pending=None)
         self._believe(node.record)
         if mode == "reboot" or (mode == "auto" and reboots):
-            self.world.journal("reboot", kind="talos", subject=node.machine.name, duration_of="talos.reboot")
+            self.reboot(node.machine.name)
         elif changed:
             self.world.journal("change configuration", kind="talos", subject=node.machine.name)
+
+    def reboot(self, name: str) -> None:
+        """An installed machine boots again, with what was staged for this moment."""
+        self.world.journal("reboot", kind="talos", subject=name, duration_of="talos.reboot")
+        self.world.machines.boots(name)
+
+    def take_up_staged(self, record: dict[str, Any]) -> None:
+        """A machine that boots runs what was staged, if anything was."""
+        if record["pending"] is not None:
+            record.update(config=record["pending"], pending=None)
+            self._believe(record)
 
     def _believe(self, record: dict[str, Any]) -> None:
         """Take what the configuration says about the machine itself: name and address."""
@@ -197,8 +221,8 @@ class Talos:
         raw = kubeconfig_text(name, host, authority, certificate, key)
         return {"raw": raw, "host": host, "ca": authority, "certificate": certificate, "key": key}
 
-    def reset(self, node: str, endpoint: str | None, client: Client | None, *, graceful: bool, reboot: bool) -> None:
-        """Reset of STATE and EPHEMERAL; without ``reboot`` the machine halts."""
+    def reset(self, node: str, endpoint: str | None, client: Client | None, *, graceful: bool, reboot: bool) -> str:
+        """Reset of STATE and EPHEMERAL; without ``reboot`` the machine halts. Gives the machine's name."""
         reached = self.dial(node, endpoint, client)
         if not reached.running:
             raise grpc_error("Unimplemented", "API is not implemented in maintenance mode", retried=True)
@@ -216,6 +240,14 @@ class Talos:
         self.world.machines.switch(reached.machine.name, on=reboot)
         self.world.journal("reset", kind="talos", subject=reached.machine.name, duration_of="talos.reset")
         self.settle()
+        return reached.machine.name
+
+    def was_reset(self, name: str) -> None:
+        """``Retried`` while ``name``, told to reset, is neither off nor in maintenance mode."""
+        self.world.machines.settle(name)
+        record = self.world.machines.records[name]
+        if record["stage"] not in ("off", "maintenance"):
+            raise Retried(f"{name} has not come back in maintenance mode: {record['stage']}: {record['reason']}")
 
     def settle(self) -> None:
         """Let every machine boot as far as it can, and every running one join its bootstrapped cluster."""

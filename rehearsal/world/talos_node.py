@@ -90,7 +90,7 @@ class Node:
     def trusts(self, other: Node) -> bool:
         """Whether ``other`` is a running control plane that signs this worker's certificate."""
         same = other.authority == self.authority and other._machine["token"] == self._machine["token"]
-        return same and other.kind == "controlplane" and bool(other.record["power"])
+        return same and other.kind == "controlplane" and other.running
 
     def kubernetes_facts(self) -> dict[str, Any]:
         """``{address, labels, taints}`` with which its kubelet registers."""

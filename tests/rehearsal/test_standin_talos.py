@@ -32,7 +32,8 @@ def engine(world: World) -> Engine:
     return Engine(talos.stand_in(), world)
 
 
-def _configuration(engine: Engine, secrets: dict[str, Any], **over: Any) -> tuple[str, list[tuple[str, str]]]:
+def configuration(engine: Engine, secrets: dict[str, Any], **over: Any) -> tuple[str, list[tuple[str, str]]]:
+    """A machine's configuration, by default the first control plane's, and what is wrong with it."""
     args = {
         "clusterName": "main",
         "clusterEndpoint": "https://10.0.0.100:6443",
@@ -46,9 +47,10 @@ def _configuration(engine: Engine, secrets: dict[str, Any], **over: Any) -> tupl
     return result.get("machineConfiguration", ""), failures
 
 
-def _ready(engine: Engine) -> tuple[dict[str, str], str]:
+def ready(engine: Engine) -> tuple[dict[str, str], str]:
+    """A client of a new cluster, and the configuration of its first machine."""
     _, state, _ = engine.create(SECRETS, talosVersion="v1.12")
-    return state["clientConfiguration"], _configuration(engine, state["machineSecrets"])[0]
+    return state["clientConfiguration"], configuration(engine, state["machineSecrets"])[0]
 
 
 def test_keys_and_tokens_of_a_bundle_are_secret_certificates_and_the_id_are_not(engine: Engine, world: World):
@@ -107,7 +109,7 @@ def test_an_existing_bundle_is_adopted_from_its_file(engine: Engine, tmp_path: A
 def test_snake_case_inside_machine_secrets_is_refused(engine: Engine, right: str, wrong: str):
     _, state, _ = engine.create(SECRETS)
     secrets = yaml.safe_load(yaml.safe_dump(state["machineSecrets"]).replace(right, wrong))
-    _, failures = _configuration(engine, secrets)
+    _, failures = configuration(engine, secrets)
     assert [wrong in name for name, _ in failures] == [True]
 
 
@@ -121,7 +123,7 @@ def test_snake_case_inside_a_client_configuration_is_refused(engine: Engine):
 
 def test_what_is_not_said_falls_to_the_provider_s_own_versions(engine: Engine):
     _, state, _ = engine.create(SECRETS, talosVersion="v1.12")
-    text, _ = _configuration(engine, state["machineSecrets"], kubernetesVersion=None, configPatches=None)
+    text, _ = configuration(engine, state["machineSecrets"], kubernetesVersion=None, configPatches=None)
     main = next(yaml.safe_load_all(text))
     assert main["machine"]["install"]["image"].endswith("installer:v1.13.0")
     assert main["machine"]["kubelet"]["image"].endswith("kubelet:v1.36.0")
@@ -138,14 +140,14 @@ def test_what_is_not_said_falls_to_the_provider_s_own_versions(engine: Engine):
 def test_a_configuration_that_makes_no_sense_is_not_made(engine: Engine, over: dict[str, Any], words: str):
     _, state, _ = engine.create(SECRETS)
     try:
-        said = str(_configuration(engine, state["machineSecrets"], **over)[1])
+        said = str(configuration(engine, state["machineSecrets"], **over)[1])
     except Aborted as aborted:
         said = str(aborted)
     assert words in said
 
 
 def test_a_machine_configuration_and_a_talosconfig_are_secret(engine: Engine):
-    client, text = _ready(engine)
+    client, text = ready(engine)
     _, _, secrets = engine.create(APPLY, node="10.0.0.101", clientConfiguration=client, machineConfigurationInput=text)
     assert ("machineConfiguration",) in secrets
     talosconfig, _ = engine.invoke(CLIENT, clusterName="main", clientConfiguration=client, endpoints=["10.0.0.101"])
@@ -171,7 +173,7 @@ def test_an_unknown_apply_mode_is_refused(engine: Engine):
 
 
 def test_an_apply_is_foreseen_when_its_input_is_known_and_nothing_ever_replaces_it(engine: Engine):
-    client, text = _ready(engine)
+    client, text = ready(engine)
     news = {"node": "10.0.0.101", "clientConfiguration": client, "machineConfigurationInput": text}
     _, foreseen, _ = engine.create(APPLY, preview=True, **news)
     _, state, _ = engine.create(APPLY, **news)
@@ -183,7 +185,7 @@ def test_an_apply_is_foreseen_when_its_input_is_known_and_nothing_ever_replaces_
 
 
 def test_the_resolved_mode_says_whether_a_reboot_is_put_off(engine: Engine):
-    client, text = _ready(engine)
+    client, text = ready(engine)
     news = {"node": "10.0.0.101", "clientConfiguration": client, "applyMode": "staged_if_needing_reboot"}
     _, first, _ = engine.create(APPLY, machineConfigurationInput=text, **news)
     assert first["resolvedApplyMode"] == "auto"
@@ -192,13 +194,13 @@ def test_the_resolved_mode_says_whether_a_reboot_is_put_off(engine: Engine):
 
 
 def test_a_refused_apply_says_what_the_provider_would(engine: Engine):
-    client, text = _ready(engine)
+    client, text = ready(engine)
     with pytest.raises(Aborted, match="Error applying configuration: rpc error: code = Unavailable"):
         engine.create(APPLY, node="10.0.0.99", clientConfiguration=client, machineConfigurationInput=text)
 
 
 def test_destroying_an_apply_does_nothing_unless_it_says_reset(engine: Engine, world: World):
-    client, text = _ready(engine)
+    client, text = ready(engine)
     news = {"node": "10.0.0.101", "clientConfiguration": client, "machineConfigurationInput": text}
     _, state, _ = engine.create(APPLY, **news)
     engine.delete(APPLY, state)
@@ -208,7 +210,7 @@ def test_destroying_an_apply_does_nothing_unless_it_says_reset(engine: Engine, w
 
 
 def test_a_cut_bootstrap_is_resumed_by_import_with_any_id(engine: Engine):
-    client, text = _ready(engine)
+    client, text = ready(engine)
     engine.create(APPLY, node="10.0.0.101", clientConfiguration=client, machineConfigurationInput=text)
     engine.create(BOOTSTRAP, node="10.0.0.101", clientConfiguration=client)
     with pytest.raises(Aborted, match="AlreadyExists"):
@@ -218,7 +220,7 @@ def test_a_cut_bootstrap_is_resumed_by_import_with_any_id(engine: Engine):
 
 
 def test_a_kubeconfig_is_secret_and_new_secrets_do_not_fetch_it_again(engine: Engine):
-    client, text = _ready(engine)
+    client, text = ready(engine)
     engine.create(APPLY, node="10.0.0.101", clientConfiguration=client, machineConfigurationInput=text)
     engine.create(BOOTSTRAP, node="10.0.0.101", clientConfiguration=client)
     _, state, secrets = engine.create(KUBECONFIG, node="10.0.0.101", clientConfiguration=client)

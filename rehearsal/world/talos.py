@@ -210,7 +210,7 @@ class Talos:
             raise grpc_error("Unimplemented", "API is not implemented in maintenance mode", retried=True)
         if reached.kind != "controlplane":
             raise grpc_error("FailedPrecondition", "kubeconfig is only available on control plane nodes", retried=True)
-        if not self.is_up(reached.authority):
+        if not self.clusters.get(reached.authority, {}).get("members"):
             raise grpc_error(
                 "Unavailable", "the cluster is not bootstrapped: no Kubernetes API stands yet", retried=True
             )

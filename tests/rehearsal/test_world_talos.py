@@ -10,7 +10,7 @@ from rehearsal.world import World, talos_config, talos_generate
 from rehearsal.world.errors import Refusal, Retried
 from tests.rehearsal.worlds import PLAIN, a_world, lab, patch, with_boot_services
 
-ADDRESSES = {"cp-1": "10.0.0.101", "cp-2": "10.0.0.102", "worker-1": "10.0.0.104"}
+ADDRESSES = {"cp-1": "10.0.0.101", "cp-2": "10.0.0.102", "cp-3": "10.0.0.103", "worker-1": "10.0.0.104"}
 
 
 @dataclass
@@ -174,14 +174,37 @@ def test_a_staged_configuration_changes_nothing_yet(at: Lab):
     at.apply("cp-1")
     before = at.world.machines.records["cp-1"]["config"]
     at.apply("cp-1", at.config("cp-1").replace("hostname: cp-1", "hostname: cp-9"), mode="staged")
-    assert at.world.machines.records["cp-1"]["config"] == before
+    record = at.world.machines.records["cp-1"]
+    assert (record["config"], record["hostname"]) == (before, "cp-1")
+
+
+@pytest.mark.parametrize("how", ["reboot", "power"])
+def test_a_staged_configuration_waits_for_the_next_reboot(at: Lab, how: str):
+    at.apply("cp-1")
+    at.apply("cp-1", at.config("cp-1").replace("hostname: cp-1", "hostname: cp-9"), mode="staged")
+    if how == "power":
+        at.world.machines.switch("cp-1", on=False)
+        assert at.world.machines.records["cp-1"]["hostname"] == "cp-1"
+        at.world.machines.switch("cp-1", on=True)
+    else:
+        at.world.talos.reboot("cp-1")
+    record = at.world.machines.records["cp-1"]
+    assert (record["hostname"], record["pending"]) == ("cp-9", None)
+
+
+def test_what_is_applied_after_staging_is_what_holds(at: Lab):
+    at.apply("cp-1")
+    at.apply("cp-1", at.config("cp-1").replace("hostname: cp-1", "hostname: cp-9"), mode="staged")
+    at.apply("cp-1")
+    at.world.talos.reboot("cp-1")
+    assert at.world.machines.records["cp-1"]["hostname"] == "cp-1"
 
 
 def test_bootstrap_is_for_a_running_control_plane_and_once(at: Lab):
     bootstrap = at.world.talos.bootstrap
     with pytest.raises(Refusal, match=r"Unimplemented.*maintenance mode"):
         bootstrap("10.0.0.101", None, at.client)
-    for name in ADDRESSES:
+    for name in ("cp-1", "cp-2", "worker-1"):
         at.apply(name)
     with pytest.raises(Refusal, match="FailedPrecondition"):
         bootstrap("10.0.0.104", None, at.client)
@@ -250,7 +273,7 @@ def test_talos_hands_out_a_kubeconfig_before_the_api_it_names_answers(at: Lab):
 
 
 def test_a_reset_node_leaves_etcd_and_is_as_it_was_racked(at: Lab):
-    for name in ADDRESSES:
+    for name in ("cp-1", "cp-2", "worker-1"):
         at.apply(name)
     at.world.talos.bootstrap("10.0.0.101", None, at.client)
     at.world.talos.reset("10.0.0.102", None, at.client, graceful=True, reboot=True)

@@ -56,7 +56,7 @@ dhcp-boot=tag:!pi,tag:bios,tag:!ipxe,undionly.kpxe,,{{ netboot }}
 dhcp-boot=tag:efi-x64,tag:!ipxe,snponly.efi,,{{ netboot }}
 dhcp-boot=tag:efi-arm64,tag:!ipxe,snponly-arm64.efi,,{{ netboot }}
 # The second time iPXE itself asks, and must get the script: the loader again would be a loop
-dhcp-boot=tag:ipxe,http://{{ netboot }}/boot.ipxe
+dhcp-boot=tag:ipxe,http://{{ netboot }}/boot.ipxe,,{{ netboot }}
 {% endif %}"""
 
 

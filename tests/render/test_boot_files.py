@@ -42,7 +42,16 @@ def test_ipxe_asking_a_second_time_gets_the_script_and_never_the_loader_again() 
     loaders = [line for line in lines if "undionly.kpxe" in line or "snponly" in line]
     assert loaders
     assert all("tag:!ipxe" in line for line in loaders)
-    assert "dhcp-boot=tag:ipxe,http://192.168.1.59/boot.ipxe" in lines
+    assert "dhcp-boot=tag:ipxe,http://192.168.1.59/boot.ipxe,,192.168.1.59" in lines
+
+
+def test_ipxe_gets_a_server_with_its_script_or_it_ignores_the_offer() -> None:
+    """A BIOS machine in QEMU stopped at "Nothing to boot": the proxy's offer had the script's URL, but no next server.
+
+    iPXE takes a proxyDHCP offer only with both. UEFI machines booted, since dnsmasq fills the server in for those.
+    """
+    scripts = [line for line in dnsmasq.configuration(NETWORK).splitlines() if line.startswith("dhcp-boot=tag:ipxe")]
+    assert scripts == ["dhcp-boot=tag:ipxe,http://192.168.1.59/boot.ipxe,,192.168.1.59"]
 
 
 def test_a_pi_is_told_apart_before_the_bios_loader_is_offered() -> None:

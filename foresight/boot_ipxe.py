@@ -1,7 +1,7 @@
 """iPXE's scripts, run as iPXE runs them: what is fetched, what fails, which kernel starts with which arguments.
 
-Owns the subset of iPXE's language that our scripts use (ipxe.org/cmd, ipxe.org/scripting). Refuses a command that it does
-not know rather than to pass over it.
+Owns the subset of iPXE's language that our scripts use (ipxe.org/cmd, ipxe.org/scripting). Refuses a command that it
+does not know rather than to pass over it.
 """
 
 import re
@@ -193,14 +193,14 @@ class _Script:
         """Whether it ended well."""
         name = self.address.partition("?")[0].rpartition("/")[2]
         self.told = list(lines(name, self.text))
-        at = 1
+        at = came = 1
         seen: set[tuple[int, tuple[tuple[str, str], ...], Kernel | None]] = set()
         well = True
         while at < len(self.told):
             state = (at, tuple(sorted(self.ipxe.settings.items())), self.ipxe.kernel)
             if state in seen:
-                line = self.told[at]
-                raise Stuck("boot-loop", f"{line.file} comes back to this line for ever", "end the circle", line)
+                line = self.told[came]
+                raise Stuck("boot-loop", f"{line.file} goes round from this line for ever", "end the circle", line)
             seen.add(state)
             try:
                 jumped, well = self._line(self.told[at])
@@ -209,7 +209,7 @@ class _Script:
                 return left.well
             if jumped is None and not well:
                 return False
-            at = at + 1 if jumped is None else jumped
+            came, at = at, at + 1 if jumped is None else jumped
         return well
 
     def _line(self, line: Line) -> tuple[int | None, bool]:

@@ -1,7 +1,7 @@
 """One machine's way from power-on to its kernel, through the files that are served.
 
-Owns the order of things: discover, offer, loader, iPXE's own discover, script, kernel; or the disk. Refuses to judge what
-a line means: that is the interpreters'.
+Owns the order of things: discover, offer, loader, iPXE's own discover, script, kernel; or the disk. Refuses to judge
+what a line means: that is the interpreters'.
 """
 
 from foresight.boot_chain import Chain, End, Firmware, Line, Requested, Stuck, Walk
@@ -156,7 +156,7 @@ def _cannot_run(asks: Client, file: File, content: Content) -> None:
 def _ended(walk: Walk, machine: Machine, kernel: Kernel | None) -> End:
     """Where iPXE's scripts end, and whether that is where this machine is to end."""
     if kernel is None:
-        if machine.origin == "network":
+        if machine.origin == "network" and not walk.troubles:
             last = walk.steps[-1].line
             walk.trouble(
                 "boot-no-answer",
@@ -217,8 +217,8 @@ def from_disk(machine: Machine) -> Chain:
         walk.step("firmware", f"{machine.firmware} boots its own {machine.disk}; nothing is asked of the network")
         walk.step(
             "disk",
-            f"holds Talos {machine.talos} for {image.hardware} ({image.arch}), once you have written it there: the image "
-            f"factory's metal-{image.arch} of schematic {image.schematic_id}",
+            f"holds Talos {machine.talos} for {image.hardware} ({image.arch}), once you have written it there: the "
+            f"image factory's metal-{image.arch} of schematic {image.schematic_id}",
         )
         walk.step("Talos", "comes up in maintenance mode, without secrets, and waits for its configuration")
         walk.step("pulumi up", f"hands it its configuration, which installs {image.installer}")

@@ -37,6 +37,14 @@ class Step(enum.StrEnum):
     destroy = "destroy"
 
 
+class Cut(enum.StrEnum):
+    """Which run the crash matrix kills: the first up, the up after an edit of the file, a destroy."""
+
+    up = "up"
+    edit = "edit"
+    destroy = "destroy"
+
+
 @app.command()
 def check(stack: Stack, as_json: Json = False) -> None:
     """Say everything that is wrong with a stack file at once, each with the place and how to mend it."""
@@ -54,6 +62,18 @@ def plan(stack: Stack, as_json: Json = False) -> None:
 
 
 @app.command()
+def boot(
+    stack: Stack,
+    node: Annotated[str | None, typer.Argument(help="one machine; `unknown` is any that nobody listed")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what every machine does from power-on to its kernel, and the line of the file that decides each step."""
+    from cli.boot import boot as run
+
+    _do(lambda: run(find(stack), node, as_json=as_json))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of a stack file, for an editor."""
     from model.schema import text
@@ -68,7 +88,8 @@ def rehearse(
     fresh: Annotated[bool, typer.Option("--fresh", help="start anew: forget this rack's state and World")] = False,
     unprotect: Annotated[bool, typer.Option("--unprotect", help="with destroy: give up what is protected")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="with up: type what a cut-off create asks for")] = False,
-    crash_matrix: Annotated[bool, typer.Option("--crash-matrix", help="kill an up at every moment there is")] = False,
+    crash_matrix: Annotated[bool, typer.Option("--crash-matrix", help="kill it at every moment there is")] = False,
+    of: Annotated[Cut, typer.Option(help="with --crash-matrix: which run is killed")] = Cut.up,
     sample: Annotated[int, typer.Option(min=0, help="with --crash-matrix: only so many moments; 0 is all")] = 0,
     seed: Annotated[int, typer.Option(help="with --sample: which ones")] = 1,
 ) -> None:
@@ -79,12 +100,14 @@ def rehearse(
         raise typer.BadParameter("--unprotect goes with destroy: ./lab rehearse STACK destroy --unprotect")
     if resume and step is not Step.up:
         raise typer.BadParameter("--resume goes with up: ./lab rehearse STACK up --resume")
+    if of is not Cut.up and not crash_matrix:
+        raise typer.BadParameter(f"--of goes with --crash-matrix: ./lab rehearse STACK --crash-matrix --of {of}")
     if crash_matrix:
         from cli.crash import crash_matrix as kill
 
         if step:
             raise typer.BadParameter("--crash-matrix lives the lab by itself, without a step")
-        _do(lambda: kill(find(stack), sample, seed))
+        _do(lambda: kill(find(stack), of.value, sample, seed))
     _do(lambda: run(find(stack), step.value if step else None, fresh=fresh, unprotect=unprotect, resume=resume))
 
 

@@ -1,7 +1,7 @@
 """kubectl on the machine that runs the local commands.
 
-Owns the command line: which subcommands and options there are, and the kubeconfig. It refuses subcommands and options
-nobody wrote down. What a cluster holds is ``kube_cluster``'s, what the subcommands print ``kubectl_look``'s, what has to
+Owns the command line: which subcommands and options there are, and the kubeconfig. It refuses what nobody wrote
+down. What a cluster holds is ``kube_cluster``'s, what the subcommands print ``kubectl_look``'s, what has to
 do with leaving ``leaving``'s.
 """
 
@@ -44,9 +44,9 @@ class Command:
 
 def commands() -> dict[str, Command]:
     """Every subcommand there is, by its words."""
-    from rehearsal.world import kubectl_look  # it needs this module's names
+    from rehearsal.world import kubectl_look, leaving  # they need this module's names
 
-    return dict(kubectl_look.COMMANDS)
+    return kubectl_look.COMMANDS | leaving.KUBECTL
 
 
 def _kubectl(call: Call) -> Result:

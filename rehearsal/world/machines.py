@@ -113,6 +113,8 @@ class Machines:
         """``name`` begins to boot. The usual time of it is journaled; a slow machine is not there after that."""
         record = self.records[name]
         record["ready_at"] = self.world.clock.now + self.world.faults.slowness(f"machine/{name}")
+        if record.get("etcd") == "left":
+            record["etcd"] = None  # it starts anew and joins; one that was removed cannot, with its old data
         if record["pending"] is not None:
             self.world.talos.take_up_staged(record)
 
@@ -122,7 +124,9 @@ class Machines:
 
     def wipe(self, name: str) -> None:
         """The disks lose what Talos put there; the machine is as it was racked."""
-        self.records[name].update(config=None, installed_address=None, pending=None, image=None, hostname=None)
+        self.records[name].update(
+            config=None, installed_address=None, pending=None, image=None, hostname=None, etcd=None
+        )
 
     def explain(self, address: str) -> str:
         """Why nobody answers at ``address``, for who must go and look."""

@@ -44,7 +44,7 @@ def join(world: World, cluster: dict[str, Any], nodes: list[Node]) -> None:
             starts_in=_API_STARTS_IN,
         )
     for node in sorted(nodes, key=lambda each: each.kind):
-        if node.kind == "controlplane" and node.hostname not in cluster["members"]:
+        if node.kind == "controlplane" and node.hostname not in cluster["members"] and not node.record.get("etcd"):
             cluster["members"].append(node.hostname)
         facts = node.kubernetes_facts()
         if cluster["nodes"].get(node.hostname) != facts:
@@ -53,14 +53,15 @@ def join(world: World, cluster: dict[str, Any], nodes: list[Node]) -> None:
 
 
 def leave(world: World, cluster: dict[str, Any], node: Node, *, graceful: bool) -> None:
-    """``node`` is a member no more; with the last one the cluster is gone."""
+    """``node`` is a member no more; with the last one the cluster is gone. Its Node stays until somebody deletes it
+    (Talos documentation, "Removing a node")."""
     if node.hostname in cluster["members"]:
         cluster["members"].remove(node.hostname)
     if not cluster["members"]:
         world.kubernetes.tear_down(cluster["name"])
         cluster.update(name=None, nodes={})
-    elif graceful and cluster["nodes"].pop(node.hostname, None) is not None:
-        world.kubernetes.remove_node(cluster["name"], node.hostname)
+    elif graceful:
+        cluster["nodes"].pop(node.hostname, None)
 
 
 def _served_at(leader: Node, nodes: list[Node]) -> str:

@@ -92,9 +92,9 @@ class Command:
 
 def commands() -> dict[str, Command]:
     """Every subcommand there is, by its words."""
-    from rehearsal.world import talosctl_act, talosctl_look  # they need this module's names
+    from rehearsal.world import leaving, talosctl_act, talosctl_look  # they need this module's names
 
-    return talosctl_look.COMMANDS | talosctl_act.COMMANDS
+    return talosctl_look.COMMANDS | talosctl_act.COMMANDS | leaving.TALOSCTL
 
 
 def _talosctl(call: Call) -> Result:

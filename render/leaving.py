@@ -1,0 +1,192 @@
+"""How a node is taken out of the Talos cluster, as POSIX sh for the machine that runs `pulumi`.
+
+Owns the order (checks, drain, etcd, reset, Kubernetes Node), and that it may be cut off anywhere and run again. Refuses
+credentials: the talosconfig comes on standard input and the kubeconfig out of Talos, as in `render.talosctl`.
+"""
+
+from model.talos import ClusterNodePlan, ClusterPlan
+
+MARK = "iluvatar-leaving"
+"""Annotation of a Node that is drained: from then on a machine that does not answer counts as reset."""
+PATIENCE = "10m"
+"""How long a drain waits for the pods' disruption budgets."""
+WIPED = ("STATE", "EPHEMERAL")
+"""Partitions that a reset wipes: the configuration with the cluster's secrets, and all data of pods and etcd. Talos
+itself stays, so that the machine comes up in maintenance mode when it is switched on again."""
+
+
+def leave(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
+    """The text for a node in state `leaving` or `lost`. Errors: ValueError for one that stays."""
+    if node.state == "member":
+        raise ValueError(f"{node.name} stays")
+    votes = node.role == "control-plane"
+    steps = [_found(cluster, node)]
+    steps.append(_leaving_or_dead(node) if node.state == "leaving" else _really_lost(node))
+    if votes:
+        steps.append(_majority(cluster))
+    if node.state == "leaving":
+        steps += ["case $mark in drained) ;; *)\n", _copies(node), _drain(node), ";; esac\n"]
+        steps += [_out_of_etcd(node)] if votes else []
+        steps.append(_reset(node))
+    elif votes:
+        steps.append(_forgotten_by_etcd(cluster))
+    return "".join([*steps, _forgotten_by_kubernetes(node)])
+
+
+def _found(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
+    """What there is of it, in `$there`, `$mark`, `$id` (its member of etcd) and `$answers`; ends when nothing is."""
+    endpoints = ",".join(each.address for each in cluster.control_planes)
+    first = cluster.control_planes[0].address
+    looked = f"k get node {node.name} --ignore-not-found --no-headers"
+    voters = ""
+    if node.role == "control-plane":
+        voters = f"""\
+members=$(t -n {first} etcd members 2>&1) || die "etcd does not answer on {first}: $members"
+id=$(printf '%s\\n' "$members" | while read -r from id host rest; do
+  case $host in {node.name}) echo "$id" ;; esac
+done)
+"""
+    return f"""\
+set -eu
+config=$(cat) id=
+t() {{ printf '%s' "$config" | talosctl --talosconfig /dev/stdin -e {endpoints} "$@"; }}
+k() {{ printf '%s' "$kube" | kubectl --kubeconfig /dev/stdin "$@"; }}
+die() {{ echo "{node.name} does not go yet: $*" >&2; exit 1; }}
+kube=$(t -n {first} kubeconfig - 2>&1) || die "no kubeconfig from {first}: $kube"
+there=$({looked} -o name)
+mark=$({looked} -o custom-columns=M:.metadata.annotations.{MARK})
+{voters}case $there$id in '') echo "{node.name} is gone"; exit 0 ;; esac
+answers=
+if t -n {node.address} version >/dev/null 2>&1; then answers=yes; fi
+"""
+
+
+def _leaving_or_dead(node: ClusterNodePlan) -> str:
+    """It must answer to leave, unless an earlier run was cut off after its reset: drained, and out of etcd."""
+    return f"""\
+case $answers:$mark:$id in
+  yes:* | :drained:) ;;
+  *) die "{node.address} does not answer. Switch it on; if the machine is dead, its entry says state: lost" ;;
+esac
+"""
+
+
+def _really_lost(node: ClusterNodePlan) -> str:
+    return f"""\
+case $answers in
+  yes) die "{node.address} answers, so it is not lost. With state: leaving it goes in good order" ;;
+esac
+"""
+
+
+def _majority(cluster: ClusterPlan) -> str:
+    """Every other control plane is a healthy member of etcd and has caught up: a majority stays without this one."""
+    pairs = " ".join(f"{each.name}={each.address}" for each in cluster.control_planes)
+    return f"""\
+case $id in '') ;; *)
+  for each in {pairs}; do
+    found=$(printf '%s\\n' "$members" | while read -r from member host peers clients learner; do
+      case $host in "${{each%%=*}}") echo "$learner" ;; esac
+    done)
+    case $found in
+      false) ;;
+      '') die "${{each%%=*}} is no member of etcd: without it, too few would be left" ;;
+      *) die "${{each%%=*}} is still catching up with etcd: wait for it" ;;
+    esac
+    t -n "${{each#*=}}" service etcd 2>&1 | grep -q '^HEALTH *OK' ||
+      die "etcd is not healthy on ${{each%%=*}}: mend that first, or too few would be left"
+  done ;;
+esac
+"""
+
+
+def _copies(node: ClusterNodePlan) -> str:
+    """No data is here alone, as far as the storage systems tell Kubernetes."""
+    kinds = {disk.kind for disk in node.data}
+    found = _longhorn(node) if "longhorn" in kinds else ""
+    return found + (_ceph() if "rook-ceph" in kinds else "")
+
+
+def _longhorn(node: ClusterNodePlan) -> str:
+    """A copy counts once it was whole (`healthyAt`), until it fails (`failedAt`); an unset field prints nothing."""
+    columns = "V:.spec.volumeName,N:.spec.nodeID,H:.spec.healthyAt,S:.status.currentState,F:.spec.failedAt"
+    return f"""\
+crd=$(k get crd replicas.longhorn.io --ignore-not-found -o name)
+case $crd in '') ;; *)
+  copies=$(k get replicas.longhorn.io -A --no-headers -o custom-columns={columns})
+  whole=$(printf '%s\\n' "$copies" | while read -r volume where since state failed; do
+    case $since:$failed in [0-9]*: | [0-9]*:'<none>') echo "$volume on $where." ;; esac
+  done)
+  printf '%s\\n' "$whole" | while read -r volume on where; do
+    case $where in {node.name}.) ;; *) continue ;; esac
+    printf '%s\\n' "$whole" | grep -v -F " {node.name}." | grep -q -F "$volume on " ||
+      die "the only whole copy of Longhorn's volume $volume is on it: let another be made first"
+  done ;;
+esac
+"""
+
+
+def _ceph() -> str:
+    return """\
+crd=$(k get crd cephclusters.ceph.rook.io --ignore-not-found -o name)
+case $crd in '') ;; *)
+  seen=$(k get cephclusters.ceph.rook.io -A --no-headers -o custom-columns=N:.metadata.name,H:.status.ceph.health)
+  printf '%s\\n' "$seen" | while read -r name health; do
+    case $health in '' | HEALTH_OK) ;; *) die "$name says $health: all copies must be whole first" ;; esac
+  done ;;
+esac
+"""
+
+
+def _drain(node: ClusterNodePlan) -> str:
+    """Pods go elsewhere. Where a disruption budget never lets one go, the node takes pods again: nothing is lost."""
+    columns = "S:.metadata.namespace,N:.metadata.name,A:.status.disruptionsAllowed"
+    return f"""\
+said=$(k drain {node.name} --ignore-daemonsets --delete-emptydir-data --timeout={PATIENCE} 2>&1) || {{
+  k uncordon {node.name}
+  seen=$(k get poddisruptionbudgets -A --no-headers -o custom-columns={columns})
+  held=$(printf '%s\\n' "$seen" | while read -r space name allowed; do
+    case $allowed in 0) echo "$space/$name" ;; esac
+  done)
+  die "not all of its pods let themselves be moved, so it takes pods again." \\
+    "Disruption budgets that allow no move now: ${{held:-none}}. kubectl said: $said"
+}}
+k annotate node {node.name} --overwrite {MARK}=drained
+"""
+
+
+def _out_of_etcd(node: ClusterNodePlan) -> str:
+    return f"""\
+case $id in '') ;; *) t -n {node.address} etcd leave; echo "{node.name} has left etcd" ;; esac
+"""
+
+
+def _reset(node: ClusterNodePlan) -> str:
+    wiped = ",".join(WIPED)
+    return f"""\
+case $answers in
+  yes)
+    t -n {node.address} reset --graceful --reboot=false --system-labels-to-wipe {wiped}
+    echo "{node.name} is wiped and switched off" ;;
+esac
+"""
+
+
+def _forgotten_by_etcd(cluster: ClusterPlan) -> str:
+    first = cluster.control_planes[0].address
+    return f"""\
+case $id in '') ;; *) t -n {first} etcd remove-member "$id"; echo "etcd has forgotten it" ;; esac
+"""
+
+
+def _forgotten_by_kubernetes(node: ClusterNodePlan) -> str:
+    """The API may be silent for some seconds: the VIP goes to another control plane when its holder leaves."""
+    return f"""\
+n=0
+until said=$(k delete node {node.name} --ignore-not-found 2>&1); do
+  n=$((n + 1))
+  case $n in 30) die "its Kubernetes Node could not be deleted: $said" ;; esac
+  sleep 10
+done
+echo "{node.name} is gone"
+"""

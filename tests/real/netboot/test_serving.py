@@ -1,0 +1,59 @@
+"""TFTP gives the loaders, and nginx, as Git ships its configuration, gives what is rendered."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from render import ipxe
+from tests.real.netboot import firmware
+from tests.real.netboot.site import LOADERS, Site
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def served(proxy_site: Site) -> Site:
+    """With nginx."""
+    proxy_site.start_nginx()
+    return proxy_site
+
+
+def _get(site: Site, path: str) -> tuple[str, str]:
+    said = site.net.run("desk", "curl", "--silent", "--write-out", "\n%{http_code}", f"http://{site.address}{path}")
+    body, _, status = said.rpartition("\n")
+    return status, body
+
+
+def test_tftp_sends_every_loader_whole_and_nothing_else(proxy_site: Site, tmp_path) -> None:
+    for name in LOADERS:
+        proxy_site.serve_tftp(name, name.encode() * 10_000)
+    asked = [*LOADERS, "absent.efi", "../../etc/passwd"]
+    answers = proxy_site.ask("desk", firmware.request("fetch", server=proxy_site.address, names=asked))
+    sizes = {answer["name"]: answer["size"] for answer in answers}
+    assert sizes == {**{name: len(name) * 10_000 for name in LOADERS}, "absent.efi": None, "../../etc/passwd": None}
+
+
+def test_every_script_is_served_as_it_was_rendered(served: Site) -> None:
+    assert served.plan.network.netboot
+    for name, script in ipxe.scripts(served.plan.network.netboot).items():
+        assert _get(served, f"/{name}") == ("200", script)
+
+
+def test_every_file_that_a_script_fetches_is_served(served: Site) -> None:
+    """Kernels and initramfs are looked for where the boot server mounts them."""
+    assert served.plan.network.netboot
+    scripts = ipxe.scripts(served.plan.network.netboot).values()
+    urls = {url for script in scripts for url in re.findall(r"^(?:kernel|initrd) (\S+)", script, re.MULTILINE)}
+    assert urls
+    for url in urls:
+        assert urlsplit(url).hostname == served.address
+        path = urlsplit(url).path
+        served.serve_image(path.lstrip("/"), b"an image")
+        assert _get(served, path) == ("200", "an image")
+
+
+def test_what_is_not_there_is_not_found_and_no_listing_is_given(served: Site) -> None:
+    assert _get(served, "/02-00-00-00-99-01.ipxe")[0] == "404"
+    assert _get(served, "/")[0] in ("403", "404")
+    assert _get(served, "/talos/")[0] in ("403", "404")

@@ -45,6 +45,14 @@ class Cut(enum.StrEnum):
     destroy = "destroy"
 
 
+class From(enum.StrEnum):
+    """What an edit is held against."""
+
+    file = "file"
+    deployed = "deployed"
+    rack = "rack"
+
+
 @app.command()
 def check(stack: Stack, as_json: Json = False) -> None:
     """Say everything that is wrong with a stack file at once, each with the place and how to mend it."""
@@ -71,6 +79,19 @@ def boot(
     from cli.boot import boot as run
 
     _do(lambda: run(find(stack), node, as_json=as_json))
+
+
+@app.command()
+def impact(
+    stack: Stack,
+    to: Annotated[str | None, typer.Option("--to", metavar="FILE", help="what the stack's file would become")] = None,
+    source: Annotated[From | None, typer.Option("--from", help="what it is held against")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what an edit would do: against what was deployed last, or with --to from one file to another."""
+    from cli.impact import impact as run
+
+    _do(lambda: run(find(stack), find(to) if to else None, source.value if source else None, as_json=as_json))
 
 
 @app.command()

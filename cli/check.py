@@ -7,6 +7,7 @@ judge.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -68,6 +69,15 @@ def check(stack: StackFile, *, as_json: bool) -> int:
 
 def show(out: Console, stack: StackFile, findings: list[Finding]) -> None:
     """The findings for a person, and a closing count."""
+    show_findings(out, findings)
+    if findings:
+        out.print()
+    tally = [count(sum(one.grade == grade for one in findings), grade) for grade in _ORDER]
+    out.print(f"{stack.typed}: {', '.join(tally)}.")
+
+
+def show_findings(out: Console, findings: Iterable[Finding]) -> None:
+    """Each finding: where, its code, what is wrong, how to mend it."""
     for grade, group in groupby(findings, key=lambda finding: finding.grade):
         for finding in group:
             out.print(
@@ -79,7 +89,3 @@ def show(out: Console, stack: StackFile, findings: list[Finding]) -> None:
                 say(out, f"the other owner: {finding.against}", "dim", indent=4)
             for line in finding.hint.splitlines():
                 say(out, line, "green", indent=4)
-    if findings:
-        out.print()
-    tally = [count(sum(one.grade == grade for one in findings), grade) for grade in _ORDER]
-    out.print(f"{stack.typed}: {', '.join(tally)}.")

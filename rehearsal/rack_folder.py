@@ -19,6 +19,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -82,6 +83,15 @@ class RackFolder:
     def sealed(self) -> Path:
         """The rack's encrypted secrets; absent in a rack that was never finished."""
         return self.path / "sealed.yaml"
+
+    def output(self, stack: str, name: str) -> Any:
+        """A plain output of the state that the engine last wrote; None when there is no such rack, stack or output."""
+        state = self.backend / ".pulumi" / "stacks" / PROJECT / f"{stack}.json"
+        if not state.is_file():
+            return None
+        latest = json.loads(state.read_text(encoding="utf-8"))["checkpoint"].get("latest") or {}
+        roots = [one for one in latest.get("resources") or () if one["type"] == "pulumi:pulumi:Stack"]
+        return next((root.get("outputs", {}).get(name) for root in roots), None)
 
     def make(self, lab: Lab) -> None:
         """Make what is missing and bring `lab`'s project file in."""

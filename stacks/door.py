@@ -3,15 +3,17 @@
 Owns reporting findings to the engine. Refuses to register anything while there is an error.
 """
 
+import os
 from dataclasses import replace
 
 import pulumi
 
+from foresight.impact import Side
 from model.environment import Environment
 from model.findings import Finding, text
 from model.plan import Plan, plan
-from stacks import secrets
-from stacks.judgement import judge
+from stacks import change, deployed, secrets
+from stacks.judgement import Judged, judge
 
 
 def enter(config: pulumi.Config) -> tuple[Environment, Plan]:
@@ -24,16 +26,36 @@ def enter(config: pulumi.Config) -> tuple[Environment, Plan]:
         raise pulumi.RunError(_no_environment())
     present = {key.key for key in secrets.ALL if config.get_secret(key.key) is not None}
     judged = judge(raw, pulumi.get_stack(), present)
-    findings = [_grave(finding) for finding in judged.findings]
-    errors = [finding for finding in findings if finding.grade == "error"]
+    _stop_at([_grave(finding) for finding in judged.findings], stopped=judged.environment is None)
+    assert judged.environment, "without one the run has stopped"
+    decided = plan(judged.environment, judged.tree)
+    _look_back(Side(judged.environment, decided), judged)
+    return judged.environment, decided
+
+
+def _look_back(after: Side, judged: Judged) -> None:
+    """Hold the edit since the last `up` against what stands; in a preview, print the upgrade that it makes."""
+    accepted = change.codes(os.environ.get(change.ACCEPT, ""))
+    found = change.since(deployed.last(), after, judged.tree, accepted)
+    if found is None:
+        return
+    _stop_at(list(found.findings))
+    if pulumi.runtime.is_dry_run():
+        listed = "\n".join(change.upgrade_plan(found))
+        if listed:
+            pulumi.log.info(listed)
+
+
+def _stop_at(findings: list[Finding], *, stopped: bool = False) -> None:
+    """Say every finding; errors are said together, and end the run."""
     for finding in findings:
         if finding.grade != "error":
             say = pulumi.log.warn if finding.grade == "warning" else pulumi.log.info
             say(text(finding))
-    if errors or judged.environment is None:
+    errors = [finding for finding in findings if finding.grade == "error"]
+    if errors or stopped:
         listed = "\n".join(text(finding) for finding in errors)
         raise pulumi.RunError(f"{len(errors)} findings stop this stack; nothing was touched.\n{listed}")
-    return judged.environment, plan(judged.environment, judged.tree)
 
 
 def _grave(finding: Finding) -> Finding:

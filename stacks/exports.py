@@ -3,11 +3,32 @@
 Owns their names and forms. Refuses a secret that is not marked as one.
 """
 
+from collections.abc import Sequence
+
 import pulumi
 
 from components.ainur import BootstrapCluster
 from components.arda import Cluster
 from model.plan import Plan
+from stacks import deployed
+
+
+def watch() -> list[pulumi.Resource]:
+    """Every resource that is registered from now on, as it is."""
+    seen: list[pulumi.Resource] = []
+
+    def see(args: pulumi.ResourceTransformationArgs) -> None:
+        seen.append(args.resource)
+
+    pulumi.runtime.register_stack_transformation(see)
+    return seen
+
+
+def publish_deployed(plan: Plan, resources: Sequence[pulumi.Resource]) -> None:
+    """Export what this run deploys, once every one of `resources` stands: after a failed run the last output holds."""
+    raw = pulumi.Config().require_object("environment")
+    standing = pulumi.Output.all(*[resource.urn for resource in resources])
+    pulumi.export(deployed.OUTPUT, standing.apply(lambda _: deployed.describe(raw, plan)))
 
 
 def publish(plan: Plan, ainur: BootstrapCluster | None, arda: Cluster | None) -> None:

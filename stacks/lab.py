@@ -20,11 +20,13 @@ def build() -> None:
     """Register the lab of the selected stack, and its outputs."""
     config = pulumi.Config()
     environment, plan = enter(config)
+    registered = exports.watch()
     ssh_key = secrets.read(secrets.SSH_KEY, config) if environment.bootstrap else None
     token = secrets.read(secrets.CLOUDFLARE, config) if environment.edge.cloudflare else None
     ainur, bootable = _ainur(plan, ssh_key)
     arda = _arda(plan, bootable, token)
     exports.publish(plan, ainur, arda)
+    exports.publish_deployed(plan, registered)
 
 
 def _ainur(plan: Plan, ssh_key: pulumi.Output[str] | None) -> tuple[BootstrapCluster | None, list[pulumi.Resource]]:

@@ -71,6 +71,8 @@ class Recording:
     calls: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
     outputs: dict[str, tuple[Any, bool]] = field(default_factory=dict)
     """Value and whether it is secret, by name."""
+    deployed: Mapping[str, Any] = field(default_factory=dict)
+    """The stack's outputs before this run: they are read from the state, so reading them is no call."""
 
     def named(self, name: str) -> Registered:
         """The one resource of a logical name; components and their first child may share none."""
@@ -100,6 +102,8 @@ class _Answers(mocks.Mocks):
         return (f"{args.name}-id" if args.custom else None), state
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+        if args.token == "pulumi:pulumi:readStackOutputs":
+            return {"outputs": dict(self._recording.deployed)}, []
         self._recording.calls.append((args.token, args.args))
         if args.token == "talos:machine/getConfiguration:getConfiguration":
             return {"machineConfiguration": f"MOCK-SECRET-MACHINE-{args.args['machineType']}"}, []
@@ -137,9 +141,17 @@ class _Monitor(mocks.MockMonitor):
         return response
 
 
-def record(program: Callable[[], None], stack: str, config: Mapping[str, str], *, preview: bool) -> Recording:
-    """Run a program to its end; `config` holds full keys. Errors: whatever the program raises."""
-    recording = Recording()
+def record(
+    program: Callable[[], None],
+    stack: str,
+    config: Mapping[str, str],
+    *,
+    preview: bool,
+    deployed: Mapping[str, Any] | None = None,
+) -> Recording:
+    """Run a program to its end; `config` holds full keys, `deployed` the outputs of an earlier run. Errors: whatever
+    the program raises."""
+    recording = Recording(deployed=deployed or {})
     answers = _Answers(recording)
     # The SDK keeps the last run's stack resource; a new run has its own
     settings.ROOT.set(None)

@@ -1,0 +1,104 @@
+"""What an edit does beside the Talos machines: names, boot files, gateways, the seeds of GitOps, the Pis.
+
+Owns those as logical names of resources, the words that `pulumi preview` lists them by; a test holds them to the
+graph. Refuses Talos' machines, which are `impact`'s.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from model.edge import EdgePlan
+from model.gitops import GitopsClusterPlan
+from model.plan import Plan
+from render import argocd, dnsmasq, ipxe, manifests
+from render.tunnel import ingress
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One resource that comes, changes or goes."""
+
+    kind: Literal["added", "changed", "removed"]
+    resource: str
+    """Its logical name."""
+    before: str
+    """What of it is worth showing; empty where it was not, or a file's name says enough."""
+    after: str
+
+
+def effects(before: Plan, after: Plan) -> tuple[Effect, ...]:
+    """Every such resource whose content differs, sorted by name."""
+    old, new = contents(before), contents(after)
+    found = []
+    for name in sorted({*old, *new}):
+        was, will = old.get(name), new.get(name)
+        if was != will:
+            kind: Literal["added", "changed", "removed"] = "added" if was is None else "changed"
+            found.append(Effect("removed" if will is None else kind, name, *_shown(was, will)))
+    return tuple(found)
+
+
+def contents(decided: Plan) -> dict[str, Mapping[str, Any]]:
+    """Logical name → what its resource is made of, as far as the plan alone decides it."""
+    found: dict[str, Mapping[str, Any]] = dict(_network(decided))
+    found |= dict(_edge(decided.edge))
+    if decided.cluster and decided.cni:
+        found |= {f"cilium-{key}": body for key, body in manifests.announced(decided.cluster).items()}
+        if decided.gateway_controller:
+            for gateway in decided.edge.gateways:
+                body = manifests.gateway(gateway, decided.edge.domain, decided.gateway_controller.namespace)
+                found[f"edge-gateway-{gateway.name}"] = body
+                found[f"edge-redirect-{gateway.name}"] = {"gateway": gateway.name}
+    if decided.cluster:
+        found |= {f"arda-image-{image.hardware}": {"schematic": image.schematic_id} for image in decided.cluster.images}
+    for one in decided.gitops:
+        found |= dict(_seeds(one))
+    return found
+
+
+def _network(decided: Plan) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The files exist where there is a bootstrap cluster that serves them."""
+    if decided.bootstrap is None:
+        return
+    yield "ea-files-dnsmasq", {"dnsmasq.conf": dnsmasq.configuration(decided.network)}
+    if decided.network.netboot:
+        yield "ea-files-boot", dict(ipxe.scripts(decided.network.netboot))
+
+
+def _edge(edge: EdgePlan) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if edge.zone_id is None:
+        return
+    for record in edge.records:
+        to = "the tunnel" if record.tunnel else record.content
+        key = record.name.replace("*", "wildcard").replace(".", "-")
+        yield f"edge-record-{key}", {"is": f"{record.name} {record.type} {to}", "proxied": record.proxied}
+    if edge.tunnel:
+        yield f"edge-tunnel-{edge.tunnel.name}", {"name": edge.tunnel.name}
+        yield f"edge-tunnel-rules-{edge.tunnel.name}", {"ingresses": ingress(edge.tunnel)}
+
+
+def _seeds(one: GitopsClusterPlan) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if one.engine != "argocd":
+        return
+    yield f"gitops-project-{one.cluster}", argocd.project(one)
+    for category, folder in one.categories:
+        yield f"gitops-apps-{one.cluster}-{category}", argocd.application_set(one, category, folder)
+
+
+def _shown(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[str, str]:
+    """Where both are, the entries that differ; else the first that says something."""
+    names = [
+        name for name in {**(before or {}), **(after or {})} if (before or {}).get(name) != (after or {}).get(name)
+    ]
+    return _text(before, names), _text(after, names)
+
+
+def _text(side: Mapping[str, Any] | None, names: list[str]) -> str:
+    shown = [str(side[name]) for name in names if side and isinstance(side.get(name), str | bool | int)]
+    return ", ".join(line for line in shown if "\n" not in line)
+
+
+def as_data(effect: Effect) -> dict[str, str]:
+    """For JSON."""
+    return asdict(effect)

@@ -71,7 +71,7 @@ def _show(out: Console, decided: Plan) -> None:
 def _network(out: Console, network: NetworkPlan) -> None:
     title(out, "Eä, the network", f"zone {network.zone}, names of others from {', '.join(network.resolvers)}")
     rows = (
-        (vlan.name, vlan.tag or "untagged", vlan.subnet, vlan.gateway, vlan.dhcp or "router", vlan.range, vlan.free)
+        (vlan.name, vlan.tag or "untagged", vlan.subnet, vlan.gateway, vlan.dhcp or "router", vlan.range, vlan.space.free)
         for vlan in network.vlans
     )
     table(out, ("VLAN", "tag", "subnet", "gateway", "DHCP", "range", "free"), rows)

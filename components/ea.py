@@ -9,8 +9,9 @@ import pulumi
 from pulumi_command.remote import Command, ConnectionArgs
 
 from components.bindings import kubernetes, ssh
-from model.addresses import NETBOOT_NAMESPACE, NetbootPlan, NetworkPlan
-from render import dnsmasq, ipxe, manifests
+from model.addresses import NetworkPlan
+from model.netboot import NETBOOT_NAMESPACE, NetbootPlan
+from render import boot_files, ipxe, manifests
 
 NETWORK = "iluvatar:ea:Network"
 BOOT_SERVICES = "iluvatar:ea:BootServices"
@@ -34,9 +35,6 @@ class Network(pulumi.ComponentResource):
     ) -> None:
         super().__init__(NETWORK, name, None, opts)
         self.zone = pulumi.Output.from_input(plan.zone)
-        files = {"dnsmasq": {"dnsmasq.conf": dnsmasq.configuration(plan)}}
-        if plan.netboot:
-            files["boot"] = ipxe.scripts(plan.netboot)
         # GitOps' workloads live in this namespace: a destroyed stack must not take them along
         kept = pulumi.ResourceOptions(parent=self, provider=provider, retain_on_delete=True)
         namespace = kubernetes.KubernetesObject(
@@ -48,7 +46,7 @@ class Network(pulumi.ComponentResource):
                 manifests.config_map(key, NETBOOT_NAMESPACE, data),
                 pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[namespace]),
             )
-            for key, data in files.items()
+            for key, data in boot_files.published(plan).items()
         ]
         self.register_outputs({"zone": self.zone})
 

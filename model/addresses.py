@@ -6,16 +6,13 @@ table; nothing else writes an address down twice.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Literal
 
 from model.ea import Network, Rack
 from model.environment import Environment
-from model.images import Image, image
-from model.talos import ClusterPlan
-
-NETBOOT_NAMESPACE = "netboot"
-"""Where the boot services live on the bootstrap cluster."""
+from model.netboot import BootEntry, Discovery, NetbootPlan, pi_entries
+from model.space import Space, space
 
 Kind = Literal["router", "vip", "gateway", "node", "device"]
 
@@ -45,32 +42,12 @@ class VlanPlan:
     gateway: str
     dhcp: Literal["server", "proxy"] | None
     range: str | None
-    used: int
-    """Addresses spoken for: hosts, the DHCP range and LoadBalancer pools."""
-    free: int
-
-
-@dataclass(frozen=True)
-class BootEntry:
-    """What one machine gets when it asks the network for something to boot."""
-
-    mac: str | None
-    """None: any machine that nobody listed."""
-    name: str
-    image: Image | None
-    """None: its local disk."""
-    kernel_ip: str | None = None
-    """The kernel's `ip=` argument, for a node that has no reservation."""
-
-
-@dataclass(frozen=True)
-class NetbootPlan:
-    """The boot services."""
-
-    address: str
-    vlan: str
-    entries: tuple[BootEntry, ...]
-    """Known machines sorted by MAC, then the entry for unknown ones."""
+    router_leases: bool
+    """Whether the owner's router is its DHCP server."""
+    relayed: bool
+    """Whether our DHCP server stands in another VLAN, so that the router must relay to it."""
+    space: Space
+    """What is left in it."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +55,13 @@ class NetworkPlan:
     """Eä, every value decided."""
 
     zone: str
-    """Internal DNS zone, answered by the bootstrap cluster."""
+    """Internal DNS zone."""
+    reverse_zones: tuple[str, ...]
+    """The zones of its addresses, `1.168.192.in-addr.arpa`; sorted."""
+    dns: str | None
+    """The address that answers both: the boot services'. None: nobody of ours does."""
+    interfaces: tuple[str, ...]
+    """Links that the bootstrap cluster's machines have their address on: dnsmasq answers on no other."""
     router: str
     resolvers: tuple[str, ...]
     time_servers: tuple[str, ...]
@@ -86,6 +69,8 @@ class NetworkPlan:
     hosts: tuple[Host, ...]
     """Sorted by address."""
     netboot: NetbootPlan | None
+    peers: tuple[tuple[str, int, int], ...]
+    """(node's address, its AS number, the router's) where the cluster tells the router its addresses by BGP."""
 
 
 def hosts(environment: Environment) -> tuple[Host, ...]:
@@ -143,6 +128,8 @@ def _cluster_hosts(environment: Environment) -> Iterator[Host]:
         for name, node in cluster.nodes.items():
             reserve = node.reach in ("router-reservation", "our-reservation")
             yield _host(network, node.address, name, "node", f"cluster.nodes.{name}", node.mac, reserve)
+            for vlan, address in node.vlans.items():
+                yield _host(network, address, f"{name}-{vlan}", "node", f"cluster.nodes.{name}.vlans.{vlan}")
 
 
 def _edge_hosts(environment: Environment) -> Iterator[Host]:
@@ -153,50 +140,73 @@ def _edge_hosts(environment: Environment) -> Iterator[Host]:
         yield _host(environment.network, hop.address, name, "gateway", f"edge.hops.{name}")
 
 
-def boot_entries(environment: Environment, cluster: ClusterPlan | None) -> tuple[BootEntry, ...]:
-    """What every machine boots: a listed one its own image, an unknown one what the environment admits."""
-    netboot, talos = environment.network.netboot, environment.versions.talos
-    if netboot is None:
-        return ()
-    nodes = [node for node in cluster.nodes if node.boot == "netboot"] if cluster else []
-    known = sorted(
-        (BootEntry(node.mac, node.name, node.image, node.kernel_ip) for node in nodes),
-        key=lambda entry: entry.mac or "",
-    )
-    unknown = None
-    if netboot.unknown_machines == "maintenance" and netboot.default_class and talos:
-        unknown = image(netboot.default_class, environment.hardware[netboot.default_class], talos)
-    return (*known, BootEntry(None, "unknown", unknown))
-
-
 def plan_network(
     environment: Environment, table: tuple[Host, ...], zone: str, entries: tuple[BootEntry, ...]
 ) -> NetworkPlan:
     """Decide the network from the table of addresses."""
     network = environment.network
-    netboot = None
-    if network.netboot:
-        netboot = NetbootPlan(str(network.netboot.address), network.netboot.vlan, entries)
+    vlans = tuple(_vlan(environment, name, table) for name in sorted(network.vlans))
+    pis = environment.bootstrap.nodes.values() if environment.bootstrap else ()
+    answering = network.netboot.address if network.netboot and environment.bootstrap else None
     return NetworkPlan(
         zone=zone,
+        reverse_zones=tuple(sorted({zone for vlan in network.vlans.values() for zone in reverse_zones(vlan.subnet)})),
+        dns=str(answering) if answering else None,
+        interfaces=tuple(sorted({environment.hardware[pi.hardware].nics[0] for pi in pis})),
         router=str(network.router.address),
         resolvers=tuple(str(address) for address in network.resolvers),
         time_servers=network.time_servers,
-        vlans=tuple(_vlan(environment, name, table) for name in sorted(network.vlans)),
+        vlans=vlans,
         hosts=table,
-        netboot=netboot,
+        netboot=_netboot(environment, vlans, entries),
+        peers=_peers(environment),
     )
+
+
+def reverse_zones(subnet: IPv4Network) -> tuple[str, ...]:
+    """The reverse zones that hold a subnet's addresses: zones end at whole octets (RFC 1035, 3.5)."""
+    octets = min(max(-(-subnet.prefixlen // 8), 1), 3)
+    wide = subnet if subnet.prefixlen <= 8 * octets else subnet.supernet(new_prefix=8 * octets)
+    parts = (str(one.network_address).split(".")[:octets] for one in wide.subnets(new_prefix=8 * octets))
+    return tuple(".".join([*reversed(part), "in-addr.arpa"]) for part in parts)
+
+
+def _netboot(
+    environment: Environment, vlans: tuple[VlanPlan, ...], entries: tuple[BootEntry, ...]
+) -> NetbootPlan | None:
+    boot, cluster = environment.network.netboot, environment.cluster
+    if boot is None:
+        return None
+    discovery = None
+    if cluster:
+        vlan = next(vlan for vlan in vlans if vlan.name == cluster.vlan)
+        named = [node.hardware for node in cluster.nodes.values()]
+        last = max((node.address for node in cluster.nodes.values()), default=cluster.vip)
+        reach = "our-reservation" if vlan.dhcp == "server" else "router-reservation"
+        discovery = Discovery(boot.default_class or named[0], reach, vlan.space.after(last))
+    subnet = str(environment.network.vlans[boot.vlan].subnet)
+    loaders = tuple(sorted(boot.loaders))
+    return NetbootPlan(str(boot.address), boot.vlan, subnet, loaders, entries, pi_entries(environment), discovery)
+
+
+def _peers(environment: Environment) -> tuple[tuple[str, int, int], ...]:
+    cluster, router = environment.cluster, environment.network.router
+    if cluster is None or cluster.cni.bgp is None or router.asn is None:
+        return ()
+    if not any(peer.address == router.address for peer in cluster.cni.bgp.peers):
+        return ()
+    own = cluster.cni.bgp.asn
+    return tuple(sorted((str(node.address), own, router.asn) for node in cluster.nodes.values()))
 
 
 def _vlan(environment: Environment, name: str, table: tuple[Host, ...]) -> VlanPlan:
     vlan = environment.network.vlans[name]
-    cluster = environment.cluster
+    cluster, bootstrap = environment.cluster, environment.bootstrap
     ranges = [vlan.dhcp.range] if vlan.dhcp else []
     if cluster and cluster.load_balancer_pool and cluster.load_balancer_pool.first in vlan.subnet:
         ranges.append(cluster.load_balancer_pool)
-    single = {IPv4Address(host.address) for host in table if host.vlan == name}
-    outside = {address for address in single if not any(address in taken for taken in ranges)}
-    used = len(outside) + sum(len(taken) for taken in ranges)
+    single = (IPv4Address(host.address) for host in table if host.vlan == name)
+    ours = vlan.dhcp is not None and vlan.dhcp.mode == "server"
     return VlanPlan(
         name=name,
         tag=vlan.tag,
@@ -204,6 +214,7 @@ def _vlan(environment: Environment, name: str, table: tuple[Host, ...]) -> VlanP
         gateway=str(vlan.gateway),
         dhcp=vlan.dhcp.mode if vlan.dhcp else None,
         range=str(vlan.dhcp.range) if vlan.dhcp else None,
-        used=used,
-        free=vlan.subnet.num_addresses - 2 - used,
+        router_leases=not ours,
+        relayed=ours and bootstrap is not None and bootstrap.vlan != name,
+        space=space(vlan.subnet, single, ranges),
     )

@@ -20,6 +20,8 @@ class Router(Shape):
     """What it is, for the checklist."""
     asn: Asn | None = None
     """Its BGP AS number, where the cluster peers with it."""
+    leases: tuple[Name, ...] | None = None
+    """VLANs that it is the DHCP server of. Left out: all where our dnsmasq is not."""
 
 
 class Dhcp(Shape):
@@ -59,6 +61,10 @@ class Netboot(Shape):
     """What a machine nobody listed may do: boot its own disk, or come up in Talos maintenance mode, without secrets."""
     default_class: Name | None = None
     """The hardware class whose image an unknown machine gets; REQUIRED with `maintenance`."""
+    loaders: tuple[Literal["bios", "efi-x64", "efi-arm64"], ...] = ("bios", "efi-x64", "efi-arm64")
+    """iPXE's loaders that TFTP has, by the firmware that each is for."""
+    untagged_ports: Flag = False
+    """Whether the switch hands a tagged boot VLAN to these machines untagged (access ports), as firmware needs it."""
 
 
 class Switch(Shape):

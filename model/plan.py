@@ -5,11 +5,12 @@ Owns putting the realms' plans together. Refuses to judge: `model.laws` has foun
 
 from dataclasses import dataclass
 
-from model.addresses import NETBOOT_NAMESPACE, NetworkPlan, boot_entries, hosts, plan_network
+from model.addresses import NetworkPlan, hosts, plan_network
 from model.ainur import BootstrapPlan, plan_bootstrap
 from model.edge import EdgePlan, plan_edge
 from model.environment import Environment
 from model.gitops import GitopsClusterPlan, plan_gitops
+from model.netboot import NETBOOT_NAMESPACE, boot_entries
 from model.talos import ClusterPlan, plan_cluster
 from model.tree import Chart, Tree, seed
 

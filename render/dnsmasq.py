@@ -8,67 +8,119 @@ from ipaddress import IPv4Address, IPv4Network
 from jinja2 import BaseLoader, Environment, StrictUndefined
 
 from model.addresses import Host, NetworkPlan, VlanPlan
+from model.netboot import Loader, NetbootPlan
+
+LEASES = "/var/lib/dnsmasq/dnsmasq.leases"
+"""The lease file: on a disk that outlives dnsmasq, and in one place only."""
+TFTP_ROOT = "/srv/tftp"
+
+FILES: dict[Loader, str] = {"bios": "undionly.kpxe", "efi-x64": "snponly.efi", "efi-arm64": "snponly-arm64.efi"}
+"""iPXE's loaders, as TFTP has them: those that use the firmware's own driver of the card."""
+SYSTEMS: dict[Loader, str] = {"bios": "x86PC", "efi-x64": "X86-64_EFI", "efi-arm64": "ARM64_EFI"}
+"""dnsmasq's words for them in `pxe-service`."""
+ARCHITECTURES: dict[Loader, tuple[int, ...]] = {"bios": (0,), "efi-x64": (7, 9), "efi-arm64": (11,)}
+"""What a firmware announces as DHCP option 93 when it boots by TFTP (IANA, processor architecture types)."""
+HTTP_ARCHITECTURES: dict[Loader, int] = {"efi-x64": 16, "efi-arm64": 19}
+"""What UEFI announces there when it boots by HTTP."""
 
 TEMPLATE = """\
 # Eä's dnsmasq for {{ zone }}. Written by Ilúvatar from the table of addresses; changes here are lost.
+{% for interface in interfaces -%}
+interface={{ interface }}
+{% endfor -%}
+# An address that comes later, as the boot services' does, is listened on too; other links are never answered
+bind-dynamic
 no-resolv
 no-hosts
 bogus-priv
 domain-needed
 domain={{ zone }}
 local=/{{ zone }}/
+{% for reverse in reverse_zones -%}
+local=/{{ reverse }}/
+{% endfor -%}
 {% for address in resolvers -%}
 server={{ address }}
 {% endfor %}
-# Who is who
+# Who is who, forward and reverse
 {% for host in hosts -%}
 host-record={{ host.name }}.{{ zone }},{{ host.name }},{{ host.address }}
 {% endfor %}
-{% for vlan in vlans %}
+{%- if vlans %}
+log-dhcp
+dhcp-leasefile={{ leases }}
+{% endif %}
+{%- if alone %}
+# Nobody else leases here: a client with a lease of somebody else's is put right at once
+dhcp-authoritative
+{% endif %}
+{%- for vlan in vlans %}
 # VLAN {{ vlan.name }}: {{ "the router leases, we add boot options" if vlan.dhcp == "proxy" else "we lease" }}
 {% if vlan.dhcp == "proxy" -%}
 dhcp-range=set:{{ vlan.name }},{{ vlan.network }},proxy,{{ vlan.mask }}
 {% else -%}
 dhcp-range=set:{{ vlan.name }},{{ vlan.first }},{{ vlan.last }},{{ vlan.mask }},12h
 dhcp-option=tag:{{ vlan.name }},option:router,{{ vlan.gateway }}
+{% if dns -%}
+dhcp-option=tag:{{ vlan.name }},option:dns-server,{{ dns }}
+{% endif -%}
 {% for host in vlan.reserved -%}
 dhcp-host={{ host.mac }},{{ host.address }},{{ host.name }}
 {% endfor %}
 {%- endif %}
 {%- endfor %}
-{% if netboot %}
-# Boot. The Pi is told apart first: it announces architecture 0 too, and the vendor class of every BIOS boot ROM.
-# Its machine identifier (option 97) begins with RPi4 or RPi5
-dhcp-leasefile=/var/lib/dnsmasq/dnsmasq.leases
+{%- if netboot %}
+# Boot, on VLAN {{ on }}. A Pi is told apart first: it announces architecture 0 too, and the vendor class of every BIOS
+# boot ROM. Its machine identifier (option 97) begins with RPi4 or RPi5; the known ones are told by their MAC as well
 enable-tftp
-tftp-root=/srv/tftp
+tftp-root={{ tftp_root }}
 dhcp-match=set:pi,97,RPi
-dhcp-match=set:bios,option:client-arch,0
-dhcp-match=set:efi-x64,option:client-arch,7
-dhcp-match=set:efi-x64,option:client-arch,9
-dhcp-match=set:efi-arm64,option:client-arch,11
+{% for pi in netboot.pis -%}
+dhcp-mac=set:pi,{{ pi.mac }}
+{% endfor -%}
+{% for loader, number in architectures -%}
+dhcp-match=set:{{ loader }},option:client-arch,{{ number }}
+{% endfor -%}
 dhcp-userclass=set:ipxe,iPXE
-pxe-service=tag:pi,0,"Raspberry Pi Boot"
-pxe-service=tag:!pi,tag:bios,tag:!ipxe,x86PC,"iPXE",undionly.kpxe,{{ netboot }}
-pxe-service=tag:efi-x64,tag:!ipxe,X86-64_EFI,"iPXE",snponly.efi,{{ netboot }}
-pxe-service=tag:efi-arm64,tag:!ipxe,ARM64_EFI,"iPXE",snponly-arm64.efi,{{ netboot }}
-dhcp-boot=tag:!pi,tag:bios,tag:!ipxe,undionly.kpxe,,{{ netboot }}
-dhcp-boot=tag:efi-x64,tag:!ipxe,snponly.efi,,{{ netboot }}
-dhcp-boot=tag:efi-arm64,tag:!ipxe,snponly-arm64.efi,,{{ netboot }}
+pxe-service=tag:{{ on }},tag:pi,0,"Raspberry Pi Boot"
+dhcp-boot=tag:{{ on }},tag:pi,,,{{ server }}
+{% if leased -%}
+dhcp-option=tag:{{ on }},tag:pi,option:tftp-server,{{ server }}
+{% endif -%}
+{% for one in offered -%}
+pxe-service=tag:{{ on }},{{ one.tags }},tag:!ipxe,{{ one.system }},"iPXE",{{ one.file }},{{ server }}
+dhcp-boot=tag:{{ on }},{{ one.tags }},tag:!ipxe,{{ one.file }},,{{ server }}
+{% endfor -%}
+{% if leased -%}
+{% for loader, number, file in over_http -%}
+dhcp-match=set:http-{{ loader }},option:client-arch,{{ number }}
+dhcp-boot=tag:{{ on }},tag:http-{{ loader }},tag:!ipxe,http://{{ server }}/loaders/{{ file }},,{{ server }}
+dhcp-option-force=tag:{{ on }},tag:http-{{ loader }},tag:!ipxe,option:vendor-class,HTTPClient
+{% endfor -%}
+{% else -%}
+# UEFI's HTTP boot (architecture 16) is not answered: as proxy dnsmasq answers PXE clients only. It then boots by TFTP
+{% endif -%}
 # The second time iPXE itself asks, and must get the script: the loader again would be a loop
-dhcp-boot=tag:ipxe,http://{{ netboot }}/boot.ipxe,,{{ netboot }}
+dhcp-boot=tag:{{ on }},tag:ipxe,http://{{ server }}/boot.ipxe,,{{ server }}
 {% endif %}"""
 
 
 def configuration(network: NetworkPlan) -> str:
     """The whole `dnsmasq.conf`."""
     jinja = Environment(loader=BaseLoader(), undefined=StrictUndefined, autoescape=False)
+    answered = [vlan for vlan in network.vlans if vlan.dhcp]
     return jinja.from_string(TEMPLATE).render(
         zone=network.zone,
+        interfaces=network.interfaces,
+        reverse_zones=network.reverse_zones,
+        dns=network.dns,
         resolvers=network.resolvers,
         hosts=network.hosts,
-        vlans=[_vlan(vlan, network.hosts) for vlan in network.vlans if vlan.dhcp],
-        netboot=network.netboot.address if network.netboot else None,
+        leases=LEASES,
+        alone=bool(answered) and all(vlan.dhcp == "server" for vlan in answered),
+        vlans=[_vlan(vlan, network.hosts) for vlan in answered],
+        netboot=network.netboot,
+        **(_boot(network.netboot, answered) if network.netboot else {}),
     )
 
 
@@ -84,4 +136,24 @@ def _vlan(vlan: VlanPlan, hosts: tuple[Host, ...]) -> dict[str, object]:
         "last": last,
         "gateway": vlan.gateway,
         "reserved": [host for host in hosts if host.reserve and host.mac and IPv4Address(host.address) in subnet],
+    }
+
+
+def _boot(netboot: NetbootPlan, answered: list[VlanPlan]) -> dict[str, object]:
+    not_pi = {"bios": "tag:!pi,"}
+    return {
+        "on": netboot.vlan,
+        "server": netboot.address,
+        "tftp_root": TFTP_ROOT,
+        "leased": any(vlan.name == netboot.vlan and vlan.dhcp == "server" for vlan in answered),
+        "architectures": [(loader, number) for loader in netboot.loaders for number in ARCHITECTURES[loader]],
+        "offered": [
+            {"tags": f"{not_pi.get(loader, '')}tag:{loader}", "system": SYSTEMS[loader], "file": FILES[loader]}
+            for loader in netboot.loaders
+        ],
+        "over_http": [
+            (loader, HTTP_ARCHITECTURES[loader], FILES[loader])
+            for loader in netboot.loaders
+            if loader in HTTP_ARCHITECTURES
+        ],
     }

@@ -4,26 +4,11 @@ Owns the scripts. Refuses anything secret: they are served over plain HTTP, and 
 over the Talos API.
 """
 
-from model.addresses import BootEntry, NetbootPlan
 from model.images import Image
+from model.netboot import BootEntry, NetbootPlan, runs_on
 
-TALOS_ARGUMENTS = (
-    "talos.platform=metal",
-    "console=tty0",
-    "init_on_alloc=1",
-    "slab_nomerge",
-    "pti=on",
-    "consoleblank=0",
-    "nvme_core.io_timeout=4294967295",
-    "printk.devkmsg=on",
-    "selinux=1",
-    "module.sig_enforce=1",
-    "proc_mem.force_override=never",
-)
-"""What Talos asks of its kernel's command line (Talos 1.12, "PXE", and the image factory's own scripts)."""
-
-HALT_IF_INSTALLED = "talos.halt_if_installed=1"
-"""Stops a machine that already carries Talos, so that netbooting it again never reinstalls it."""
+SAID = "name=machine-${net0/mac:hexhyp}&mac=${net0/mac}&serial=${serial:uristring}&model=${product:uristring}"
+"""What an unknown machine says of itself where it asks for its script: the boot server writes it into its log."""
 
 
 def scripts(netboot: NetbootPlan) -> dict[str, str]:
@@ -38,20 +23,28 @@ def scripts(netboot: NetbootPlan) -> dict[str, str]:
 def _menu(netboot: NetbootPlan) -> str:
     # ${next-server} is the router where the router leases (proxyDHCP), so the address is written out
     base = f"http://{netboot.address}"
-    return f"#!ipxe\nchain {base}/${{net0/mac:hexhyp}}.ipxe || chain {base}/unknown.ipxe\n"
+    return f"#!ipxe\nchain {base}/${{net0/mac:hexhyp}}.ipxe || chain {base}/unknown.ipxe?{SAID}&arch=${{buildarch}}\n"
 
 
 def _script(netboot: NetbootPlan, entry: BootEntry) -> str:
     if entry.image is None:
         return f"#!ipxe\n# {entry.name}: its own disk\nexit\n"
-    return (
-        f"#!ipxe\n# {entry.name}: {entry.image.hardware}\n{_talos(netboot.address, entry.image, entry.kernel_ip)}boot\n"
-    )
+    heading = f"#!ipxe\n# {entry.name}: {entry.image.hardware}\n"
+    loads = _talos(netboot.address, entry.image, entry.arguments)
+    if entry.mac:
+        return f"{heading}{loads}boot\n"
+    return f"{heading}{_only_on(entry.image)}:image\n{loads}boot\n:disk\nexit\n"
 
 
-def _talos(server: str, image: Image, kernel_ip: str | None) -> str:
-    arguments = " ".join(filter(None, (*TALOS_ARGUMENTS, HALT_IF_INSTALLED, kernel_ip)))
-    return f"kernel http://{server}/{image.kernel_path} {arguments}\ninitrd http://{server}/{image.initramfs_path}\n"
+def _only_on(image: Image) -> str:
+    """A machine nobody listed may be of another architecture than the image: it then boots its own disk."""
+    tests = " || ".join(f"iseq ${{buildarch}} {name}" for name in runs_on(image.arch))
+    return f"{tests} || goto disk\n"
+
+
+def _talos(server: str, image: Image, arguments: tuple[str, ...]) -> str:
+    kernel = " ".join((f"http://{server}/{image.kernel_path}", *arguments))
+    return f"kernel {kernel}\ninitrd http://{server}/{image.initramfs_path}\n"
 
 
 def served_at(address: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.world.errors import Refusal
@@ -27,6 +28,9 @@ _WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
 
 _ARCHITECTURES = {("bios", "amd64"): ("0",), ("uefi", "amd64"): ("7", "9"), ("uefi", "arm64"): ("11",)}
 """DHCP option 93 that a firmware announces (RFC 4578, IANA processor architecture types)."""
+
+_UNDI = "002001"
+"""What a PC's boot ROM says of its network driver (and a Raspberry Pi too): no vendor class tells the two apart."""
 
 _LOADERS = {
     ("bios", "amd64"): re.compile(r"(?:undionly|ipxe)\.k?pxe$"),
@@ -134,7 +138,7 @@ def _offered(conf: str, machine: Machine) -> str:
     kind = (machine.firmware, machine.arch)
     if kind not in _ARCHITECTURES:
         return f"firmware {machine.firmware} on {machine.arch} does not boot from this network"
-    tags = _tags(conf, _ARCHITECTURES[kind])
+    tags = _tags(conf, machine, _ARCHITECTURES[kind])
     loader = _boot_file(conf, tags)
     if loader is None:
         return f"dnsmasq offers no boot file to client architecture {'/'.join(_ARCHITECTURES[kind])}"
@@ -148,9 +152,21 @@ def _offered(conf: str, machine: Machine) -> str:
     return script
 
 
-def _tags(conf: str, architectures: tuple[str, ...]) -> set[str]:
+def _tags(conf: str, machine: Machine, architectures: tuple[str, ...]) -> set[str]:
+    """The tags of a PC's discover: by architecture, MAC and vendor class, and those of the scope it is in."""
     found = re.findall(r"^dhcp-match=set:([^,\s]+),option:client-arch,(\d+)\s*$", conf, re.MULTILINE)
-    return {tag for tag, number in found if number in architectures}
+    tags = {tag for tag, number in found if number in architectures}
+    tags |= {
+        tag for tag, of in re.findall(r"^dhcp-mac=set:([^,\s]+),(\S+)\s*$", conf, re.MULTILINE) if of == machine.mac
+    }
+    tags |= {
+        tag
+        for tag, said in re.findall(r"^dhcp-vendorclass=set:([^,\s]+),(\S+)\s*$", conf, re.MULTILINE)
+        if any(said in f"PXEClient:Arch:{int(number):05}:UNDI:{_UNDI}" for number in architectures)
+    }
+    scopes = re.findall(r"^dhcp-range=set:([^,\s]+),([\d.]+),(?:proxy|[\d.]+),([\d.]+)", conf, re.MULTILINE)
+    here = IPv4Address(machine.address)
+    return tags | {tag for tag, first, mask in scopes if here in IPv4Network(f"{first}/{mask}", strict=False)}
 
 
 def _boot_file(conf: str, tags: set[str]) -> str | None:
@@ -173,7 +189,8 @@ def _script(files: dict[str, str], url: str, mac: str) -> tuple[str | None, str]
     for _ in range(4):
         text = None
         for candidate in wanted:
-            name = re.sub(r"\$\{(?:net0/)?mac:hexhyp\}", mac.replace(":", "-"), candidate).rsplit("/", 1)[-1]
+            name = re.sub(r"\$\{(?:net0/)?mac:hexhyp\}", mac.replace(":", "-"), candidate)
+            name = name.partition("?")[0].rsplit("/", 1)[-1]
             text = files.get(name)
             if text is not None:
                 break

@@ -42,7 +42,7 @@ def test_ipxe_asking_a_second_time_gets_the_script_and_never_the_loader_again() 
     loaders = [line for line in lines if "undionly.kpxe" in line or "snponly" in line]
     assert loaders
     assert all("tag:!ipxe" in line for line in loaders)
-    assert "dhcp-boot=tag:ipxe,http://192.168.1.59/boot.ipxe,,192.168.1.59" in lines
+    assert "dhcp-boot=tag:lab,tag:ipxe,http://192.168.1.59/boot.ipxe,,192.168.1.59" in lines
 
 
 def test_ipxe_gets_a_server_with_its_script_or_it_ignores_the_offer() -> None:
@@ -50,8 +50,8 @@ def test_ipxe_gets_a_server_with_its_script_or_it_ignores_the_offer() -> None:
 
     iPXE takes a proxyDHCP offer only with both. UEFI machines booted, since dnsmasq fills the server in for those.
     """
-    scripts = [line for line in dnsmasq.configuration(NETWORK).splitlines() if line.startswith("dhcp-boot=tag:ipxe")]
-    assert scripts == ["dhcp-boot=tag:ipxe,http://192.168.1.59/boot.ipxe,,192.168.1.59"]
+    scripts = [line for line in dnsmasq.configuration(NETWORK).splitlines() if "tag:ipxe" in line]
+    assert scripts == ["dhcp-boot=tag:lab,tag:ipxe,http://192.168.1.59/boot.ipxe,,192.168.1.59"]
 
 
 def test_a_pi_is_told_apart_before_the_bios_loader_is_offered() -> None:
@@ -70,6 +70,7 @@ def test_as_server_it_leases_the_range_and_keeps_every_reservation() -> None:
     edited = raw("homelab")
     edited["network"]["vlans"]["lab"]["dhcp"]["mode"] = "server"
     text = dnsmasq.configuration(planned(edited).network)
+    assert "dhcp-option=tag:lab,option:dns-server,192.168.1.59\n" in text
     assert "dhcp-range=set:lab,192.168.1.150,192.168.1.199,255.255.255.0,12h\n" in text
     assert "dhcp-option=tag:lab,option:router,192.168.1.1\n" in text
     assert "dhcp-host=02:00:00:00:02:01,192.168.1.101,valinor-1\n" in text

@@ -1,0 +1,37 @@
+"""Everything that Eä publishes for Ainur's workloads: ConfigMap by ConfigMap, file by file.
+
+Owns which reader finds which files, and the hash by which it knows that they changed. Refuses the files' contents.
+"""
+
+import hashlib
+from collections.abc import Mapping
+
+from model.addresses import NetworkPlan
+from render import dnsmasq, ipxe, nfs, nginx, pi_boot
+
+HASH = "content.sha256"
+"""Beside the files: their hash. A reader keeps the one it started with, and starts anew when this one is another."""
+
+
+def published(network: NetworkPlan) -> dict[str, dict[str, str]]:
+    """ConfigMap's name → file's name → text."""
+    found = {"dnsmasq": {"dnsmasq.conf": dnsmasq.configuration(network)}}
+    if network.netboot:
+        found["boot"] = ipxe.scripts(network.netboot)
+        found["boot-server"] = {"default.conf": nginx.server(network.netboot)}
+        found["pi-boot"] = {key(path): text for path, text in pi_boot.files(network.netboot).items()}
+        found["pi-nfs"] = {"exports": nfs.exports(network.netboot), "nfs.conf": nfs.conf()}
+    return {name: files | {HASH: digest(files)} for name, files in found.items()}
+
+
+def key(path: str) -> str:
+    """A path as a ConfigMap's key, which holds no slash: `a1b2c351_config.txt`. The reader puts the slash back."""
+    return path.replace("/", "_", 1)
+
+
+def digest(files: Mapping[str, str]) -> str:
+    """SHA-256 over names and texts, each ended by a zero byte, in the names' order; hex and a line's end."""
+    summed = hashlib.sha256()
+    for name, text in sorted(files.items()):
+        summed.update(f"{name}\0{text}\0".encode())
+    return f"{summed.hexdigest()}\n"

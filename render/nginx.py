@@ -1,0 +1,63 @@
+"""nginx for Ainur: the boot server's files, and the log of machines that nobody listed.
+
+Owns its one server block. Refuses everything but reading: no upload, no listing, no other name.
+"""
+
+from model.netboot import NetbootPlan
+
+SCRIPTS = "/srv/boot"
+IMAGES = "/srv/boot-images"
+LOADERS = "/srv/tftp"
+DISCOVERED = "/var/log/discovered/discovered.log"
+"""The discovery log: on the Pi's disk, so that it outlives the server."""
+
+
+def server(netboot: NetbootPlan) -> str:
+    """`default.conf`, for nginx' `http` block."""
+    return f"""\
+# Eä's boot server at {netboot.address}. Written by Ilúvatar; changes here are lost.
+{_discovery(netboot)}
+server {{
+  listen 80 default_server;
+  server_tokens off;
+  root {SCRIPTS};
+  default_type text/plain;
+
+  # Talos' kernels and initramfs, by schematic and version
+  location /talos/ {{ root {IMAGES}; }}
+  # iPXE's loaders, for UEFI's HTTP boot: nothing else of what TFTP has
+  location ~ ^/loaders/([a-z0-9-]+\\.efi)$ {{ alias {LOADERS}/$1; }}
+  # A machine that nobody listed: what it is, and the entry to add
+  location = /unknown.ipxe {{
+    access_log /dev/stdout;
+    access_log /dev/stdout discovered if=$discovered_mac;
+    access_log {DISCOVERED} discovered if=$discovered_mac;
+  }}
+}}
+"""
+
+
+def _discovery(netboot: NetbootPlan) -> str:
+    """The log's format: an entry for `cluster.nodes`, whole but for what only its owner can decide.
+
+    A machine says of itself what it likes: what is no MAC or no plain word is left out.
+    """
+    found = netboot.discovery
+    entry = "# there is no cluster that it could join"
+    if found:
+        address = f"address: {found.address}, " if found.address else ""
+        entry = (
+            f"$discovered_name: {{ class: {found.hardware}, role: worker, {address}"
+            f'mac: "$discovered_mac", reach: {found.reach} }}'
+        )
+    return f"""\
+map $arg_mac $discovered_mac {{ default ""; "~^[0-9a-f]{{2}}(:[0-9a-f]{{2}}){{5}}$" $arg_mac; }}
+map $arg_name $discovered_name {{ default "machine-1"; "~^machine-[0-9a-f-]{{17}}$" $arg_name; }}
+map $arg_serial $discovered_serial {{ default "-"; "~^[A-Za-z0-9%._-]{{1,64}}$" $arg_serial; }}
+map $arg_model $discovered_model {{ default "-"; "~^[A-Za-z0-9%._-]{{1,64}}$" $arg_model; }}
+map $arg_arch $discovered_arch {{ default "-"; "~^[a-z0-9_]{{1,16}}$" $arg_arch; }}
+log_format discovered escape=none
+  '# $time_iso8601 at $remote_addr: model $discovered_model, serial $discovered_serial, $discovered_arch;'
+  ' add under cluster.nodes:\\n'
+  '{entry}';
+"""

@@ -1,0 +1,146 @@
+"""The boot server, the Pis' files and the NFS export: nobody gets more than is theirs, and a change is noticed."""
+
+import re
+
+import pytest
+
+from model.netboot import TALOS_ARGUMENTS, arguments
+from render import boot_files, dnsmasq, ipxe, nfs, nginx, pi_boot
+from tests.labs import planned, raw, shipped_plan
+
+NETWORK = shipped_plan("homelab").network
+
+
+def _netboot():
+    assert NETWORK.netboot
+    return NETWORK.netboot
+
+
+def _edited(mode: str = "server", **boot: object):
+    edited = raw("homelab")
+    edited["network"]["vlans"]["lab"]["dhcp"]["mode"] = mode
+    edited["network"]["netboot"] |= boot
+    return planned(edited).network
+
+
+def test_boot_options_are_for_the_boot_vlan_alone() -> None:
+    edited = raw("homelab")
+    edited["network"]["vlans"]["iot"]["dhcp"] = {"mode": "server", "range": "192.168.20.100-192.168.20.200"}
+    lines = dnsmasq.configuration(planned(edited).network).splitlines()
+    boots = [line for line in lines if line.startswith(("dhcp-boot=", "pxe-service="))]
+    assert len(boots) > 6
+    assert all("=tag:lab," in line for line in boots)
+
+
+def test_every_subnet_of_the_lab_has_its_reverse_zone_answered_here_and_asked_of_nobody_else() -> None:
+    text = dnsmasq.configuration(NETWORK)
+    assert {f"local=/{net}.168.192.in-addr.arpa/" for net in (1, 10, 20, 50)} <= set(text.splitlines())
+    edited = raw("homelab")
+    edited["network"]["vlans"]["iot"] |= {"subnet": "10.20.0.0/22", "gateway": "10.20.0.1"}
+    zones = planned(edited).network.reverse_zones
+    assert [zone for zone in zones if zone.endswith(".20.10.in-addr.arpa")] == [
+        f"{third}.20.10.in-addr.arpa" for third in range(4)
+    ]
+
+
+def test_dnsmasq_answers_on_the_pis_own_link_alone() -> None:
+    assert re.findall("^interface=(.*)$", dnsmasq.configuration(NETWORK), re.MULTILINE) == ["eth0"]
+
+
+def test_uefi_http_boot_is_offered_where_dnsmasq_leases_and_tells_the_client_that_it_is_meant() -> None:
+    """As proxy dnsmasq 2.90 answers PXE clients only: tried with a raw client."""
+    assert "HTTPClient" not in dnsmasq.configuration(NETWORK)
+    lines = dnsmasq.configuration(_edited()).splitlines()
+    assert "dhcp-match=set:http-efi-x64,option:client-arch,16" in lines
+    assert "dhcp-option-force=tag:lab,tag:http-efi-x64,tag:!ipxe,option:vendor-class,HTTPClient" in lines
+
+
+def test_only_loaders_that_are_there_are_offered() -> None:
+    text = dnsmasq.configuration(_edited(loaders=["efi-x64"]))
+    assert "undionly" not in text
+    assert "arm64" not in text
+    assert "snponly.efi" in text
+
+
+def test_nobody_else_leases_so_dnsmasq_is_the_authority_and_never_beside_a_router_that_leases() -> None:
+    assert "dhcp-authoritative" in dnsmasq.configuration(_edited()).splitlines()
+    assert "dhcp-authoritative" not in dnsmasq.configuration(NETWORK)
+
+
+@pytest.mark.parametrize("minor", TALOS_ARGUMENTS)
+def test_arguments_are_those_of_the_talos_release_with_the_class_s_own_and_the_guard(minor: str) -> None:
+    edited = raw("homelab")
+    edited["versions"]["talos"] = f"v{minor}.0"
+    edited["hardware"]["prodesk-400-g4"]["talos"]["kernel_args"] = ["net.ifnames=0"]
+    netboot = planned(edited).network.netboot
+    assert netboot
+    script = ipxe.scripts(netboot)["02-00-00-00-02-01.ipxe"]
+    wanted = " ".join((*TALOS_ARGUMENTS[minor], "net.ifnames=0", "talos.halt_if_installed=1"))
+    assert f" {wanted}\n" in script
+
+
+def test_a_release_newer_than_all_that_are_known_gets_what_the_newest_known_gets() -> None:
+    from model.environment import Environment
+
+    hardware = Environment.model_validate(raw("homelab")).hardware["prodesk-400-g4"]
+    assert arguments("v9.1.0", hardware, None)[:-1] == list(TALOS_ARGUMENTS.values())[-1]
+
+
+def test_an_unknown_machine_of_another_architecture_boots_its_own_disk() -> None:
+    script = ipxe.scripts(_netboot())["unknown.ipxe"].splitlines()
+    assert script[2] == "iseq ${buildarch} i386 || iseq ${buildarch} x86_64 || goto disk"
+    assert script[-2:] == [":disk", "exit"]
+
+
+def test_an_unknown_machine_says_what_it_is_where_the_log_hears_it() -> None:
+    asked = ipxe.scripts(_netboot())["boot.ipxe"].split("unknown.ipxe?")[1]
+    said = re.findall(r"(\w+)=\S*?\$\{", asked)
+    heard = re.findall(r"\$arg_(\w+) \$discovered_", nginx.server(_netboot()))
+    assert sorted(said) == sorted(heard) == ["arch", "mac", "model", "name", "serial"]
+
+
+def test_the_discovery_log_proposes_an_entry_that_is_whole_and_free() -> None:
+    text = nginx.server(_netboot())
+    entry = re.search(r"'(\$discovered_name: \{.*\})';", text)
+    assert entry
+    import yaml
+
+    mac, name = "02:00:00:00:77:01", "machine-02-00-00-00-77-01"
+    edited = raw("homelab")
+    edited["cluster"]["nodes"] |= yaml.safe_load(
+        entry[1].replace("$discovered_name", name).replace("$discovered_mac", mac)
+    )
+    from model.laws import examine
+
+    assert not examine(edited, None).errors
+    assert planned(edited).network.netboot
+
+
+def test_a_pi_s_folder_is_the_low_half_of_its_serial_and_its_system_is_never_written_to() -> None:
+    files = pi_boot.files(_netboot())
+    assert sorted(files) == [
+        f"{folder}/{name}" for folder in ("a1b2c351", "a1b2c352") for name in ("cmdline.txt", "config.txt")
+    ]
+    line = files["a1b2c351/cmdline.txt"]
+    assert line.count("\n") == 1
+    words = line.split()
+    assert "nfsroot=192.168.1.59:/srv/nfs/ubuntu,vers=3,tcp,ro" in words
+    assert {"ip=dhcp", "root=/dev/nfs", "overlayroot=tmpfs"} <= set(words)
+    assert words[-1] == "ds=nocloud;s=http://192.168.1.59/pi/a1b2c351/"
+
+
+def test_the_export_is_read_only_and_for_the_boot_vlan_alone() -> None:
+    exported = [line for line in nfs.exports(_netboot()).splitlines() if not line.startswith("#")]
+    assert exported == ["/srv/nfs/ubuntu 192.168.1.0/24(ro,sync,no_subtree_check,no_root_squash)"]
+    assert "vers3=y\nvers4=n\n" in nfs.conf()
+
+
+def test_a_changed_file_changes_the_hash_that_its_reader_watches_and_no_other() -> None:
+    before, after = boot_files.published(NETWORK), boot_files.published(_edited("proxy", unknown_machines="local-disk"))
+    changed = {name for name in before if before[name][boot_files.HASH] != after[name][boot_files.HASH]}
+    assert changed == {"boot"}
+    assert all(re.fullmatch("[-._a-zA-Z0-9]+", key) for files in before.values() for key in files)
+
+
+def test_a_lab_without_boot_services_publishes_names_alone() -> None:
+    assert set(boot_files.published(shipped_plan("turing").network)) == {"dnsmasq"}

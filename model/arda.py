@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from model.fields import Address, Asn, Contract, Flag, Mac, Name, Range, Shape, Subnet, Text
+from model.layers import TalosLayer, TalosLayers
 
 
 class DiskIdentity(Shape):
@@ -18,7 +19,7 @@ class DiskIdentity(Shape):
     wwid: Text | None = None
     """World-wide id as Talos reports it."""
     by_id: Text | None = None
-    """Name under `/dev/disk/by-id/`, for storage systems that want a path."""
+    """Name under `/dev/disk/by-id/`: for a data disk as good as the others, and what Ceph asks for."""
 
 
 class ClusterNode(Shape):
@@ -46,7 +47,11 @@ class ClusterNode(Shape):
     disks: dict[Name, DiskIdentity] = Field(default_factory=dict)
     """Identity of its disks, by the class's names for them."""
     labels: dict[str, str] = Field(default_factory=dict)
-    """Kubernetes labels of the node."""
+    """Kubernetes labels of the node, besides those of the layers that reach it."""
+    vlans: dict[Name, Address] = Field(default_factory=dict)
+    """Its addresses in further VLANs, tagged on the link that carries its own."""
+    talos: TalosLayer = TalosLayer()
+    """Its own settings of Talos, above every layer of `cluster.talos`."""
 
 
 class BgpPeer(Shape):
@@ -86,6 +91,16 @@ class Cni(Shape):
     """Announce by BGP."""
 
 
+class Upgrades(Shape):
+    """What the owner decides about upgrades of Talos and Kubernetes."""
+
+    snapshots: Text = "~/iluvatar-snapshots"
+    """Folder on the machine that runs `pulumi` for etcd's snapshot before an upgrade; it holds the cluster's secrets,
+    so not one inside a Git checkout."""
+    may_drop: tuple[Text, ...] = ()
+    """Extensions that run now and that an upgrade may take away, such as `iscsi-tools`; any other stops it."""
+
+
 class Cluster(Shape):
     """The Talos cluster."""
 
@@ -109,5 +124,12 @@ class Cluster(Shape):
     """Cilium's choices."""
     talos_contract: Contract
     """Talos minor the cluster's secrets were made with, `v1.2`. It stays when Talos is upgraded; never lower it."""
+    adopt_secrets: Text | None = None
+    """Of a cluster that stood before this program came: path of its secrets bundle (`talosctl gen secrets`) on the
+    machine that runs `pulumi`. It is read once; the cluster is then never bootstrapped."""
+    upgrades: Upgrades = Upgrades()
+    """What an upgrade may do, and where it puts etcd's snapshot."""
+    talos: TalosLayers = TalosLayers()
+    """Settings of Talos in layers: all nodes, then role, then hardware class; then the node's own."""
     nodes: dict[Name, ClusterNode] = Field(min_length=1)
     """Its machines by host name."""

@@ -5,13 +5,15 @@ Owns what follows from the cluster's data. Refuses text: the machine configurati
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from typing import Literal
 
 from model.arda import Cluster, ClusterNode
+from model.disks import install_selector, volume_match
 from model.ea import Network
-from model.hardware import Disk, HardwareClass
+from model.hardware import HardwareClass
 from model.images import Image, image
+from model.settings import NodeSettings, settings_of
 from model.storage import Storage
 
 
@@ -23,10 +25,22 @@ class DataDisk:
     """Name of the storage system."""
     kind: str
     """What the system is: `longhorn`, `rook-ceph`, `openebs`."""
-    match: str
-    """CEL expression by which Talos picks the disk."""
+    match: str | None
+    """CEL expression by which Talos picks the disk; None for a folder on the system disk."""
     size_gb: int
     """Size as sold, GB."""
+
+
+@dataclass(frozen=True)
+class VlanLink:
+    """A further VLAN of a node, tagged on the link that carries its own address."""
+
+    vlan: str
+    tag: int
+    link: str
+    """Name of the tagged link, `eno1.20`."""
+    address: str
+    prefix: int
 
 
 @dataclass(frozen=True)
@@ -54,13 +68,15 @@ class ClusterNodePlan:
     mtu: int
     mac: str
     link: str
-    """The link that carries the address."""
+    """The link that carries the address: the class's first card, or the bond."""
+    vlans: tuple[VlanLink, ...]
     image: Image
     boot: Literal["netboot", "flashed"]
     install: Mapping[str, str]
     """Talos disk selector of the disk it is installed to."""
     data: tuple[DataDisk, ...]
-    labels: Mapping[str, str]
+    settings: NodeSettings
+    """What the layers come to."""
     watchdog: str | None
     kernel_ip: str | None
     """The kernel's `ip=` argument, for a node that has its address by it before it has its configuration."""
@@ -83,12 +99,16 @@ class ClusterPlan:
     pods: str
     services: str
     pool: str | None
+    adopt_secrets: str | None
+    """Path of the secrets bundle of a cluster that stood before this program came."""
+    snapshots: str
+    """Folder on the machine that runs `pulumi` for etcd's snapshots."""
+    may_drop: tuple[str, ...]
+    """Running extensions that an upgrade may take away."""
     schedulable_control_planes: bool
     disk_encryption: bool
     l2_announcements: bool
     bgp: BgpPlan | None
-    resolvers: tuple[str, ...]
-    time_servers: tuple[str, ...]
     search_domain: str
     nodes: tuple[ClusterNodePlan, ...]
     images: tuple[Image, ...]
@@ -115,40 +135,8 @@ class ClusterPlan:
         return tuple(node for node in self.nodes if node.state != "member")
 
 
-SELECT = {
-    "nvme": ({"type": "nvme"}, 'disk.transport == "nvme"'),
-    "ssd": ({"type": "ssd"}, 'disk.transport == "sata" && !disk.rotational'),
-    "hdd": ({"type": "hdd"}, "disk.rotational"),
-    "sd": ({"type": "sd"}, 'disk.transport == "mmc"'),
-    "emmc": ({"type": "sd"}, 'disk.transport == "mmc"'),
-}
-"""Disk kind → Talos install selector, CEL for volumes (Talos 1.12, `InstallDiskSelector`, `DiskSpec`)."""
-
-
-def install_selector(node: ClusterNode, hardware: HardwareClass) -> Mapping[str, str]:
-    """How Talos finds the disk to install to: by serial or wwid where the node gives one, else by kind."""
-    name, disk = system_disk(hardware)
-    identity = node.disks.get(name)
-    if identity and identity.serial:
-        return {"serial": identity.serial}
-    if identity and identity.wwid:
-        return {"wwid": identity.wwid}
-    return SELECT[disk.kind][0]
-
-
-def system_disk(hardware: HardwareClass) -> tuple[str, Disk]:
-    """Name and disk that a class is installed to; a law holds that there is exactly one."""
-    return next((name, disk) for name, disk in hardware.disks.items() if disk.role == "system")
-
-
-def volume_match(node: ClusterNode, name: str, disk: Disk) -> str:
-    """CEL expression that matches one data disk of a node and never the system disk."""
-    identity = node.disks.get(name)
-    if identity and identity.serial:
-        return f'disk.serial == "{identity.serial}"'
-    if identity and identity.wwid:
-        return f'disk.wwid == "{identity.wwid}"'
-    return f"{SELECT[disk.kind][1]} && !system_disk"
+BOND = "bond0"
+"""The link that several cards become."""
 
 
 def plan_cluster(
@@ -165,11 +153,11 @@ def plan_cluster(
     if network.netboot and network.netboot.default_class:
         classes.add(network.netboot.default_class)
     images = {name: image(name, hardware[name], talos) for name in classes}
-    vlan = network.vlans[cluster.vlan]
     nodes = [
-        _node(name, node, hardware[node.hardware], images[node.hardware], vlan.subnet, str(vlan.gateway), storage)
+        _node(name, cluster, network, hardware[node.hardware], images[node.hardware], storage)
         for name, node in cluster.nodes.items()
     ]
+    vlan = network.vlans[cluster.vlan]
     return ClusterPlan(
         name=cluster.name,
         endpoint=f"https://{cluster.vip}:6443",
@@ -181,12 +169,13 @@ def plan_cluster(
         pods=str(cluster.pods),
         services=str(cluster.services),
         pool=str(cluster.load_balancer_pool) if cluster.load_balancer_pool else None,
+        adopt_secrets=cluster.adopt_secrets,
+        snapshots=cluster.upgrades.snapshots,
+        may_drop=cluster.upgrades.may_drop,
         schedulable_control_planes=cluster.schedulable_control_planes,
         disk_encryption=cluster.disk_encryption,
         l2_announcements=cluster.cni.l2_announcements,
         bgp=_bgp(cluster),
-        resolvers=tuple(str(address) for address in network.resolvers),
-        time_servers=network.time_servers,
         search_domain=zone,
         nodes=tuple(sorted(nodes, key=lambda node: (node.role, node.name))),
         images=tuple(images[name] for name in sorted(images)),
@@ -194,32 +183,37 @@ def plan_cluster(
 
 
 def _node(
-    name: str,
-    node: ClusterNode,
-    hardware: HardwareClass,
-    made: Image,
-    subnet: IPv4Network,
-    gateway: str,
-    storage: Storage,
+    name: str, cluster: Cluster, network: Network, hardware: HardwareClass, made: Image, storage: Storage
 ) -> ClusterNodePlan:
+    node, vlan = cluster.nodes[name], network.vlans[cluster.vlan]
+    gateway = str(vlan.gateway)
+    settings = settings_of(name, cluster, tuple(str(one) for one in network.resolvers), network.time_servers)
+    link = BOND if settings.bond else hardware.nics[0]
     return ClusterNodePlan(
         name=name,
         role=node.role,
         state=node.state,
         address=str(node.address),
-        prefix=subnet.prefixlen,
+        prefix=vlan.subnet.prefixlen,
         gateway=gateway,
         mtu=hardware.mtu,
         mac=node.mac,
-        link=hardware.nics[0],
+        link=link,
+        vlans=tuple(_vlan(link, other, address, network) for other, address in sorted(node.vlans.items())),
         image=made,
         boot=node.boot,
         install=install_selector(node, hardware),
         data=tuple(_data_disks(name, node, hardware, storage)),
-        labels=dict(sorted(node.labels.items())),
+        settings=settings,
         watchdog=hardware.watchdog,
-        kernel_ip=_kernel_ip(name, node, hardware, subnet, gateway) if node.reach == "kernel-argument" else None,
+        kernel_ip=_kernel_ip(name, node, hardware, vlan.subnet, gateway) if node.reach == "kernel-argument" else None,
     )
+
+
+def _vlan(link: str, name: str, address: IPv4Address, network: Network) -> VlanLink:
+    vlan = network.vlans[name]
+    tag = vlan.tag or 0
+    return VlanLink(name, tag, f"{link}.{tag}", str(address), vlan.subnet.prefixlen)
 
 
 def _bgp(cluster: Cluster) -> BgpPlan | None:
@@ -236,8 +230,11 @@ def _data_disks(name: str, node: ClusterNode, hardware: HardwareClass, storage: 
     found = []
     for system_name, system in sorted(storage.systems.items()):
         disk = hardware.disks.get(system.disk or "")
-        if disk is None or disk.role != "data" or (system.nodes and name not in system.nodes):
+        if disk is None or (system.nodes and name not in system.nodes):
             continue
-        match = volume_match(node, system.disk or "", disk)
-        found.append(DataDisk(system_name, system.kind, match, disk.size_gb))
+        # OpenEBS' local volumes may share the system disk: a folder there, and no partition of their own
+        shared = disk.role == "system" and system.kind == "openebs"
+        if disk.role == "data" or shared:
+            match = None if shared else volume_match(node, system.disk or "", disk)
+            found.append(DataDisk(system_name, system.kind, match, disk.size_gb))
     return found

@@ -1,29 +1,25 @@
 """Talos machine configuration: one merged patch per node, as the documents of Talos 1.12.
 
-Owns every byte of the patch. Refuses lists that two layers could both append to: Talos appends across patches, so
-there is one patch a node and each document appears in it once.
+Owns every byte of the patch, and the main document; the others are `render.talos_documents`'. Refuses lists that two
+layers could both append to: Talos appends across patches, so there is one patch a node and each document appears in
+it once.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
+from model.merge import merged
 from model.talos import ClusterNodePlan, ClusterPlan, DataDisk
+from render.talos_documents import documents
 
 KUBEPRISM_PORT = 7445
-DISKS_OF_TALOS = ("longhorn", "openebs")
-"""Storage systems that want a filesystem; Ceph takes the raw disk, which Talos must leave alone."""
-
-
-SEALED: dict[str, Any] = {"provider": "luks2", "keys": [{"slot": 0, "tpm": {}}]}
-"""Disk encryption with a key that only this machine's TPM gives (Talos 1.12, "Disk Encryption")."""
 
 
 def machine_patch(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
     """The node's patch as YAML documents, the machine's own first; equal plans give equal bytes."""
-    documents = [_machine(cluster, node), *_network(cluster, node), *_encryption(cluster), *_volumes(cluster, node)]
-    return "---\n".join(yaml.safe_dump(document, sort_keys=False, width=4096) for document in documents)
+    every = [_main(cluster, node), *documents(cluster, node)]
+    return "---\n".join(yaml.safe_dump(document, sort_keys=False, width=4096) for document in every)
 
 
 def api_answers(cluster: ClusterPlan) -> str:
@@ -37,89 +33,64 @@ def api_answers(cluster: ClusterPlan) -> str:
     )
 
 
+def _main(cluster: ClusterPlan, node: ClusterNodePlan) -> dict[str, Any]:
+    """What the layers say, and over it what follows from the environment: a law keeps the two apart."""
+    said = {"machine": node.settings.machine, "cluster": node.settings.cluster}
+    return merged([said, {"machine": _machine(cluster, node), "cluster": _cluster(cluster, node)}])
+
+
 def _machine(cluster: ClusterPlan, node: ClusterNodePlan) -> dict[str, Any]:
-    control_plane = node.role == "control-plane"
+    settings = node.settings
+    kubelet: dict[str, Any] = {"nodeIP": {"validSubnets": [cluster.subnet]}}
+    if settings.kubelet:
+        kubelet["extraConfig"] = dict(settings.kubelet)
+    mounts = [_mount(disk) for disk in node.data if disk.kind != "rook-ceph"]
+    if mounts:
+        kubelet["extraMounts"] = mounts
     machine: dict[str, Any] = {
         "install": {"diskSelector": dict(node.install), "image": node.image.installer, "wipe": False},
-        "kubelet": {"nodeIP": {"validSubnets": [cluster.subnet]}},
+        "kubelet": kubelet,
         # Cilium masquerades in eBPF, which breaks CoreDNS behind the host's forwarder (Talos, "Host DNS")
         "features": {
             "kubePrism": {"enabled": True, "port": KUBEPRISM_PORT},
             "hostDNS": {"enabled": True, "forwardKubeDNSToHost": False},
         },
     }
-    mounts = [_mount(disk) for disk in node.data if disk.kind in DISKS_OF_TALOS]
-    if mounts:
-        machine["kubelet"]["extraMounts"] = mounts
-    if node.labels:
-        machine["nodeLabels"] = dict(node.labels)
+    if settings.cert_sans:
+        machine["certSANs"] = list(settings.cert_sans)
+    if settings.sysctls:
+        machine["sysctls"] = dict(settings.sysctls)
+    if settings.kernel_modules:
+        modules = settings.kernel_modules.items()
+        machine["kernel"] = {"modules": [{"name": name} | _parameters(given) for name, given in modules]}
+    return machine | _node_metadata(cluster, node)
+
+
+def _parameters(given: tuple[str, ...]) -> dict[str, Any]:
+    return {"parameters": list(given)} if given else {}
+
+
+def _node_metadata(cluster: ClusterPlan, node: ClusterNodePlan) -> dict[str, Any]:
+    labels: dict[str, Any] = dict(node.settings.labels)
+    if node.role == "control-plane" and cluster.schedulable_control_planes:
+        # Talos labels control planes away from load balancers; where they carry workloads they must announce too
+        labels["node.kubernetes.io/exclude-from-external-load-balancers"] = {"$patch": "delete"}
+    found = {"nodeLabels": labels, "nodeAnnotations": node.settings.annotations, "nodeTaints": node.settings.taints}
+    return {key: dict(value) for key, value in found.items() if value}
+
+
+def _cluster(cluster: ClusterPlan, node: ClusterNodePlan) -> dict[str, Any]:
     body: dict[str, Any] = {
         "network": {"cni": {"name": "none"}, "podSubnets": [cluster.pods], "serviceSubnets": [cluster.services]},
         "proxy": {"disabled": True},
     }
-    if control_plane:
-        body |= _control_plane(cluster, machine)
-    return {"machine": machine, "cluster": body}
-
-
-def _control_plane(cluster: ClusterPlan, machine: dict[str, Any]) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "allowSchedulingOnControlPlanes": cluster.schedulable_control_planes,
-        "apiServer": {"certSANs": [cluster.vip]},
-        "etcd": {"advertisedSubnets": [cluster.subnet]},
-    }
-    if cluster.schedulable_control_planes:
-        # Talos labels control planes away from load balancers; where they carry workloads they must announce too
-        machine["nodeLabels"] = machine.get("nodeLabels", {}) | {
-            "node.kubernetes.io/exclude-from-external-load-balancers": {"$patch": "delete"}
+    if node.role == "control-plane":
+        body |= {
+            "allowSchedulingOnControlPlanes": cluster.schedulable_control_planes,
+            "apiServer": {"certSANs": list(dict.fromkeys((cluster.vip, *node.settings.cert_sans)))},
+            "etcd": {"advertisedSubnets": [cluster.subnet]},
         }
     return body
-
-
-def _network(cluster: ClusterPlan, node: ClusterNodePlan) -> Iterator[dict[str, Any]]:
-    yield {"apiVersion": "v1alpha1", "kind": "HostnameConfig", "auto": "off", "hostname": node.name}
-    yield {
-        "apiVersion": "v1alpha1",
-        "kind": "LinkConfig",
-        "name": node.link,
-        "up": True,
-        "mtu": node.mtu,
-        "addresses": [{"address": f"{node.address}/{node.prefix}"}],
-        "routes": [{"gateway": node.gateway}],
-    }
-    if node.role == "control-plane":
-        yield {"apiVersion": "v1alpha1", "kind": "Layer2VIPConfig", "name": cluster.vip, "link": node.link}
-    yield {
-        "apiVersion": "v1alpha1",
-        "kind": "ResolverConfig",
-        "nameservers": [{"address": address} for address in cluster.resolvers],
-        "searchDomains": {"domains": [cluster.search_domain]},
-    }
-    if cluster.time_servers:
-        servers = {"servers": list(cluster.time_servers)}
-        yield {"apiVersion": "v1alpha1", "kind": "TimeSyncConfig", "enabled": True, "ntp": servers}
-    if node.watchdog:
-        yield {"apiVersion": "v1alpha1", "kind": "WatchdogTimerConfig", "device": node.watchdog, "timeout": "5m"}
-
-
-def _encryption(cluster: ClusterPlan) -> Iterator[dict[str, Any]]:
-    """Talos' own partitions, unlocked by the TPM that secure boot measures into."""
-    if cluster.disk_encryption:
-        for name in ("STATE", "EPHEMERAL"):
-            yield {"apiVersion": "v1alpha1", "kind": "VolumeConfig", "name": name, "encryption": dict(SEALED)}
-
-
-def _volumes(cluster: ClusterPlan, node: ClusterNodePlan) -> Iterator[dict[str, Any]]:
-    for disk in node.data:
-        if disk.kind in DISKS_OF_TALOS:
-            volume: dict[str, Any] = {
-                "apiVersion": "v1alpha1",
-                "kind": "UserVolumeConfig",
-                "name": disk.system,
-                "provisioning": {"diskSelector": {"match": disk.match}, "grow": True, "minSize": "10GiB"},
-                "filesystem": {"type": "xfs"},
-            }
-            yield volume | ({"encryption": dict(SEALED)} if cluster.disk_encryption else {})
 
 
 def _mount(disk: DataDisk) -> dict[str, Any]:

@@ -90,6 +90,8 @@ def _clusters(env: Environment) -> Iterator[Claim]:
         yield Claim("cluster.vip", cluster.vip, cluster.vlan, f"the API VIP of {cluster.name}")
         for name, node in cluster.nodes.items():
             yield Claim(f"cluster.nodes.{name}.address", node.address, cluster.vlan, name)
+            for vlan, address in node.vlans.items():
+                yield Claim(f"cluster.nodes.{name}.vlans.{vlan}", address, vlan, f"{name} in VLAN {vlan}")
 
 
 def _edge(env: Environment) -> Iterator[Claim]:

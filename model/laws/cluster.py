@@ -1,22 +1,17 @@
-"""Laws of Arda: quorum, how each node is reached and booted, its disks and labels.
+"""Laws of Arda: quorum, how each node is reached and booted, its disks.
 
 Owns the Talos cluster's machines. Refuses Cilium's options (`cilium`), and who has which address (`network`).
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 
+from model.disks import rivals, told_apart
 from model.environment import Environment
-from model.hardware import HardwareClass
 from model.laws.claims import members, talos_nodes
 from model.laws.registry import Breach, law
 from model.laws.words import listed, nearest
 
-SELECTED = {"nvme": "nvme", "ssd": "ssd", "hdd": "hdd", "sd": "sd", "emmc": "sd"}
-"""Disk kind → what Talos' selector sees of it: eMMC and SD cards are one."""
-LABEL_NAME = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
-PREFIX = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 LEAVING = ("leaving-control-planes-together", "leaving-quorum", "leaving-quorum-even")
 """What is said of the control planes that stay while one goes."""
 
@@ -162,29 +157,19 @@ def node_disk_exists(env: Environment) -> Iterator[Breach]:
 
 @law("cluster-disk-ambiguous", unless=("hardware-system-disk",))
 def disk_selector_is_unique(env: Environment) -> Iterator[Breach]:
-    """Talos finds each disk it uses by its kind, or the node gives its serial or wwid: of two disks of one kind it
-    would take either."""
-    alike = {name: _alike(hardware) for name, hardware in env.hardware.items()}
+    """Talos finds each disk it uses by its kind, or the node gives its serial or wwid (a data disk's by-id name does
+    too): of two disks it would take either. To Talos an `ssd` to install to is anything that does not rotate."""
     for name, node in talos_nodes(env):
-        for disk, twins in alike.get(node.hardware, {}).items():
-            identity = node.disks.get(disk)
-            if not (identity and (identity.serial or identity.wwid)):
-                message = f"{name} has {listed(twins)} of one kind: Talos could not tell {disk}"
+        hardware = env.hardware.get(node.hardware)
+        for disk, shape in hardware.disks.items() if hardware else ():
+            others = rivals(hardware, disk) if hardware and shape.role != "never-touch" else []
+            if others and not told_apart(node, disk, shape):
+                message = (
+                    f"{name} has {listed([disk, *others])}, and Talos could not tell {disk} by its kind {shape.kind}"
+                )
                 hint = f"add disks: {{ {disk}: {{ serial: … }} }}, from `talosctl get disks`"
                 yield Breach(f"cluster.nodes.{name}.disks", message, hint, f"hardware.{node.hardware}.disks")
                 break
-
-
-def _alike(hardware: HardwareClass) -> dict[str, list[str]]:
-    """Disks in use that another disk of the class cannot be told from, with all of their kind."""
-    kinds: dict[str, list[str]] = defaultdict(list)
-    for disk, shape in hardware.disks.items():
-        kinds[SELECTED[shape.kind]].append(disk)
-    return {
-        disk: kinds[SELECTED[shape.kind]]
-        for disk, shape in hardware.disks.items()
-        if shape.role != "never-touch" and len(kinds[SELECTED[shape.kind]]) > 1
-    }
 
 
 @law("cluster-disk-identity-form")
@@ -211,39 +196,6 @@ def by_id_is_stable(env: Environment) -> Iterator[Breach]:
                     path,
                     f"'{identity.by_id[:60]}' is no name that stays with a disk",
                     "take one from `ls -l /dev/disk/by-id/` on the node",
-                )
-
-
-@law("cluster-label-form")
-def labels_are_labels(env: Environment) -> Iterator[Breach]:
-    """A node's labels are well-formed: an optional DNS prefix, a name, and a value of at most 63 characters each."""
-    for name, node in talos_nodes(env):
-        for key, value in node.labels.items():
-            prefix, slash, bare = key.rpartition("/")
-            good = bare and len(bare) <= 63 and LABEL_NAME.fullmatch(bare) and (not slash or PREFIX.fullmatch(prefix))
-            if not (good and len(value) <= 63 and LABEL_NAME.fullmatch(value)):
-                message = f"'{key[:40]}={value[:40]}' is no Kubernetes label"
-                yield Breach(
-                    f"cluster.nodes.{name}.labels", message, "letters, digits, - _ . as in example.com/tier: storage"
-                )
-
-
-@law("cluster-label-reserved", unless=("cluster-label-form",))
-def labels_are_free(env: Environment) -> Iterator[Breach]:
-    """A node does not give itself labels of Kubernetes' own: NodeRestriction refuses them, and the kubelet
-    does not start."""
-    for name, node in talos_nodes(env):
-        for key in node.labels:
-            prefix = key.rpartition("/")[0]
-            ours = prefix in ("node.kubernetes.io", "kubelet.kubernetes.io") or prefix.endswith(
-                (".node.kubernetes.io", ".kubelet.kubernetes.io")
-            )
-            if not ours and (prefix in ("kubernetes.io", "k8s.io") or prefix.endswith((".kubernetes.io", ".k8s.io"))):
-                message = f"{name} may not give itself the label {key[:60]}: it is Kubernetes' own"
-                yield Breach(
-                    f"cluster.nodes.{name}.labels",
-                    message,
-                    f"did you mean {env.domain}/{key.rpartition('/')[2]}?",
                 )
 
 

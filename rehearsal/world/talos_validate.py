@@ -86,7 +86,7 @@ def _install(install: dict[str, Any], machine: Machine, factory: Factory) -> lis
         return [*found, f"install disk selector is invalid: {error}"]
     if not disks:
         has = ", ".join(f"{disk.device} ({disk.type}, {disk.size // 10**9} GB)" for disk in machine.disks)
-        found.append(f"no disk matched the expression of the install disk selector; the machine has {has}")
+        found.append(f"no disks matched the expression of the install disk selector; the machine has {has}")
     if len(disks) > 1:
         several = ", ".join(disk.device for disk in disks)
         found.append(f"install disk selector matches {several}: which one is installed to is left to chance")
@@ -105,6 +105,8 @@ def install_disks(install: dict[str, Any], machine: Machine) -> list[Disk]:
 def _matches(disk: Disk, name: str, wanted: Any) -> bool:
     if name == "size":
         return _size_fits(disk.size, str(wanted))
+    if name == "type" and wanted == "ssd":
+        return disk.type != "hdd"  # anything that does not rotate: an NVMe and an SD card too
     values = {"type": disk.type, "serial": disk.serial, "wwid": disk.wwid, "name": disk.device, "busPath": None}
     value = values.get(name)
     return value is not None and fnmatch.fnmatchcase(value, str(wanted))

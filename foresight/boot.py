@@ -64,7 +64,7 @@ def _chains(machine: Machine, conf: boot_dnsmasq.Configuration, served: Served |
     first, *others = (boot_walk.from_network(machine, one, conf, served) for one in machine.firmwares)
     yield first
     # A firmware that is not heard as HTTP client goes on as PXE client: silence is no fault, a wrong answer is
-    yield from (one for one in others if "HTTP boot" not in one.firmware or one.requests)
+    yield from (one for one in others if "HTTP boot" not in one.firmware or one.answered)
 
 
 def findings(proof: Proof) -> list[Finding]:

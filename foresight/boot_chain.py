@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Protocol = Literal["tftp", "http"]
-Firmware = Literal["bios", "uefi-x64", "uefi-x64-9", "uefi-arm64", "uefi-http", "raspberry-pi-4", "raspberry-pi-5"]
+Firmware = Literal[
+    "bios",
+    "uefi-x64",
+    "uefi-x64-9",
+    "uefi-x64-http",
+    "uefi-arm64",
+    "uefi-arm64-http",
+    "raspberry-pi-4",
+    "raspberry-pi-5",
+]
 """What starts the machine, as far as the wire can tell: what it sends stands in `foresight.boot_firmware`."""
 
 
@@ -76,6 +85,11 @@ class Chain:
     troubles: tuple[Trouble, ...]
     end: End
     """`kernel`: something it fetched runs. `disk`: its own disk boots. `nothing`: it stays dark."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether anyone answered its first question."""
+        return len(self.steps) > 1
 
     @property
     def requests(self) -> tuple[Requested, ...]:

@@ -28,6 +28,8 @@ class Client:
     """Option 77; iPXE says iPXE."""
     guid: bytes = b""
     """Option 97, type byte included."""
+    generation: str = ""
+    """Of a Raspberry Pi."""
     from_http: bool = False
     """Whether it wants a URL (UEFI HTTP boot) and no TFTP name."""
 
@@ -45,7 +47,8 @@ FACTS: Mapping[Firmware, _Facts] = {
     "uefi-x64": _Facts("UEFI x64", 7, "uefi", "amd64"),
     "uefi-x64-9": _Facts("UEFI x64", 9, "uefi", "amd64"),
     "uefi-arm64": _Facts("UEFI arm64", 11, "uefi", "arm64"),
-    "uefi-http": _Facts("UEFI x64 HTTP boot", 16, "uefi", "amd64"),
+    "uefi-x64-http": _Facts("UEFI x64 HTTP boot", 16, "uefi", "amd64"),
+    "uefi-arm64-http": _Facts("UEFI arm64 HTTP boot", 19, "uefi", "arm64"),
     "raspberry-pi-4": _Facts("Raspberry Pi 4", 0, "raspberry-pi", "arm64"),
     "raspberry-pi-5": _Facts("Raspberry Pi 5", 0, "raspberry-pi", "arm64"),
 }
@@ -60,7 +63,7 @@ PLATFORMS = {"bios": "pcbios", "uefi": "efi"}
 def client(firmware: Firmware, mac: str) -> Client:
     """The discover of a firmware whose network card is `mac`."""
     facts = FACTS[firmware]
-    http = firmware == "uefi-http"
+    http = firmware.endswith("-http")
     name = "HTTPClient" if http else "PXEClient"
     board = f"RPi{firmware[-1]}".encode() if facts.kind == "raspberry-pi" else b""
     # Option 97 of a Pi: type 0, "RPi4" or "RPi5", board revision, MAC, serial; the first five bytes tell it apart
@@ -72,6 +75,7 @@ def client(firmware: Firmware, mac: str) -> Client:
         vendor_class=f"{name}:Arch:{facts.architecture:05}:UNDI:{UNDI[facts.kind]}",
         loads=(facts.kind, facts.arch),
         guid=guid,
+        generation=firmware[-1] if board else "",
         from_http=http,
     )
 

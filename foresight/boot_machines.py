@@ -61,7 +61,8 @@ def asked(hardware: HardwareClass, name: str) -> tuple[Firmware, ...]:
     if hardware.firmware == "raspberry-pi":
         return ("raspberry-pi-4",) if "pi-4" in name else ("raspberry-pi-5",)
     if hardware.firmware == "uefi":
-        return ("uefi-arm64",) if hardware.arch == "arm64" else ("uefi-x64", "uefi-x64-9", "uefi-http")
+        arm64 = hardware.arch == "arm64"
+        return ("uefi-arm64", "uefi-arm64-http") if arm64 else ("uefi-x64", "uefi-x64-9", "uefi-x64-http")
     return ()
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model.hardware import Arch
+from model.netboot import Loader, NetbootPlan
 from model.plan import Plan
-from render import dnsmasq, ipxe
+from render import dnsmasq, ipxe, nfs, pi_boot
 
 DNSMASQ = "dnsmasq.conf"
 
@@ -31,12 +32,12 @@ class Content:
     """Architecture of a kernel or initrd."""
 
 
-LOADERS: Mapping[str, Content] = {
-    "undionly.kpxe": Content("loader", ("bios", "amd64")),
-    "snponly.efi": Content("loader", ("uefi", "amd64")),
-    "snponly-arm64.efi": Content("loader", ("uefi", "arm64")),
+RUNS_ON: Mapping[Loader, tuple[str, Arch]] = {
+    "bios": ("bios", "amd64"),
+    "efi-x64": ("uefi", "amd64"),
+    "efi-arm64": ("uefi", "arm64"),
 }
-"""iPXE's loaders in the folder that TFTP serves, and what starts each."""
+"""What starts each of iPXE's loaders."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Served:
     """By name below tftp-root, without a leading slash."""
     http: Mapping[str, Content]
     """By path, with its leading slash."""
+    exports: str
+    """`/etc/exports` of the NFS server."""
 
 
 def served(plan: Plan) -> Served | None:
@@ -58,11 +61,31 @@ def served(plan: Plan) -> Served | None:
     netboot = plan.network.netboot
     if netboot is None:
         return None
-    http = {f"/{name}": Content("script", text=text) for name, text in ipxe.scripts(netboot).items()}
-    for entry in netboot.entries:
-        if entry.image:
-            folder = entry.image.kernel_path.rpartition("/")[0]
-            arch = entry.image.arch
-            http[f"/{entry.image.kernel_path}"] = Content("kernel", image=folder, arch=arch)
-            http[f"/{entry.image.initramfs_path}"] = Content("initrd", image=folder, arch=arch)
-    return Served(netboot.address, dnsmasq.configuration(plan.network), dict(LOADERS), http)
+    return Served(
+        address=netboot.address,
+        dnsmasq=dnsmasq.configuration(plan.network),
+        tftp=_tftp(netboot),
+        http=_http(netboot),
+        exports=nfs.exports(netboot),
+    )
+
+
+def _tftp(netboot: NetbootPlan) -> dict[str, Content]:
+    """iPXE's loaders, and a folder for every Pi: its two texts, and what the builder puts beside them."""
+    found = {dnsmasq.FILES[one]: Content("loader", RUNS_ON[one]) for one in netboot.loaders}
+    for pi in netboot.pis:
+        found |= {f"{pi.folder}/{name}": Content("firmware", ("raspberry-pi", "arm64")) for name in pi_boot.BUILT}
+    return found | {path: Content("text", text=text) for path, text in pi_boot.files(netboot).items()}
+
+
+def _http(netboot: NetbootPlan) -> dict[str, Content]:
+    """The scripts, the images they name, and the loaders for UEFI's HTTP boot."""
+    found = {f"/{name}": Content("script", text=text) for name, text in ipxe.scripts(netboot).items()}
+    for one in netboot.loaders:
+        if dnsmasq.FILES[one].endswith(".efi"):
+            found[f"/loaders/{dnsmasq.FILES[one]}"] = Content("loader", RUNS_ON[one])
+    for image in {entry.image for entry in netboot.entries if entry.image}:
+        folder = image.kernel_path.rpartition("/")[0]
+        found[f"/{image.kernel_path}"] = Content("kernel", image=folder, arch=image.arch)
+        found[f"/{image.initramfs_path}"] = Content("initrd", image=folder, arch=image.arch)
+    return found

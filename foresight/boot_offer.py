@@ -45,6 +45,8 @@ class Offer:
     reserved: Line | None
     files: tuple[File, ...]
     """What the client may take: one, or it is told two things."""
+    next_server: File | None
+    """Where TFTP is, as far as the answer says so; its name may be empty."""
     menu: tuple[str, ...]
     """Texts of the PXE menu: a Pi wants to read its own."""
     menu_line: Line | None
@@ -103,6 +105,7 @@ def _offer(
         address=address,
         reserved=reserved,
         files=tuple(_files(client, here, services, boot)),
+        next_server=_next_server(conf, boot, tags),
         menu=tuple(one.word(1) for one in services) + tuple(_encapsulated(conf, tags)),
         menu_line=services[0].line if services else None,
         http_class=told.line if told else None,
@@ -123,6 +126,7 @@ def _files(client: Client, here: Range, services: list[Rule], boot: File | None)
     and where dnsmasq leases it is told dhcp-boot's. Others are shown the menu, and the file of dhcp-boot beside it.
     """
     named = [one for one in services if _basename(one)]
+    boot = boot if boot and boot.name else None
     if client.architecture >= 6 and len(named) == 1:
         chosen = [_served(named[0])] if here.proxy else [boot] if boot else []
     elif services:
@@ -134,6 +138,14 @@ def _files(client: Client, here: Range, services: list[Rule], boot: File | None)
         if (one.name, one.server) not in seen:
             seen.add((one.name, one.server))
             yield one
+
+
+def _next_server(conf: Configuration, boot: File | None, tags: frozenset[str]) -> File | None:
+    """dhcp-boot's server, else option 66."""
+    if boot and boot.server:
+        return boot
+    told = (one for one in conf.options if one.words[0] == "66" and one.fits(tags))
+    return next((File("", one.word(2), one.line) for one in told), None)
 
 
 def _basename(service: Rule) -> str:
@@ -149,7 +161,7 @@ def _boot(conf: Configuration, tags: frozenset[str]) -> File | None:
     """dhcp-boot: the last tagged line of the file that fits, else the last one without tags (`find_boot`)."""
     tagged = (one for one in conf.boots if one.tags and one.fits(tags))
     rule = next(tagged, None) or next((one for one in conf.boots if not one.tags), None)
-    if rule is None or not rule.word(0):
+    if rule is None:
         return None
     return File(rule.word(0), rule.word(2), rule.line)
 

@@ -11,6 +11,7 @@ from foresight.boot_ipxe import Ipxe, Kernel
 from foresight.boot_machines import Machine
 from foresight.boot_manifest import Content, Served
 from foresight.boot_offer import File, Offer, Silence, answer
+from foresight.boot_pi import Eeprom
 
 NEEDED = ("talos.platform=metal", "talos.halt_if_installed")
 """Kernel arguments without which Talos does not start, or installs over what is there."""
@@ -30,13 +31,18 @@ def from_network(machine: Machine, firmware: Firmware, conf: Configuration, serv
 
 def _walked(walk: Walk, machine: Machine, asks: Client, conf: Configuration, served: Served) -> End:
     offer = _asked(walk, machine, asks, conf)
+    if asks.loads[0] == "raspberry-pi":
+        Eeprom(machine, asks.generation, served, walk).boot(offer)
+        return "kernel"
     file = _one_file(asks, offer)
     if asks.from_http:
         _means_http(asks, offer, file)
     loader = _loader(walk, asks, file, conf, served)
     if loader.kind == "loader":
         second = as_ipxe(asks)
-        file = _one_file(second, _asked(walk, machine, second, conf))
+        offer = _asked(walk, machine, second, conf)
+        file = _one_file(second, offer)
+        _has_server(second, offer, file)
     ipxe = Ipxe(served, asks, walk, {"next-server": file.server or served.address})
     kernel = ipxe.boot(_url(file, served), file.line)
     return _ended(walk, machine, kernel)
@@ -92,6 +98,17 @@ def _means_http(asks: Client, offer: Offer, file: File) -> None:
             "boot-no-answer",
             f"{asks.shown} passes the answer over: option 60 does not say HTTPClient",
             "dhcp-option-force=tag:<its tag>,60,HTTPClient",
+            file.line,
+        )
+
+
+def _has_server(asks: Client, offer: Offer, file: File) -> None:
+    """As proxy dnsmasq puts its own address into the answer to UEFI only; iPXE ignores a proxy's offer without one."""
+    if offer.range.proxy and asks.architecture < 6 and not file.server:
+        raise Stuck(
+            "boot-no-answer",
+            f"{asks.shown} passes the proxy's answer over: it names {file.name}, and no server",
+            "end the dhcp-boot line with the server's address",
             file.line,
         )
 

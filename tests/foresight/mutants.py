@@ -1,0 +1,116 @@
+"""Boot files with one thing wrong in them, and what the proof says of them.
+
+Owns the edits of what is served. Refuses to expect anything: the tests do.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+from foresight import boot, boot_manifest
+from foresight.boot_chain import Line, Trouble
+from foresight.boot_manifest import Served
+from model.environment import Environment
+from model.plan import Plan
+from tests.labs import planned, raw
+
+MAC = "02-00-00-00-02-01.ipxe"
+Edit = Callable[[Served], Served]
+
+
+def lab(mode: str = "proxy", firmware: str = "uefi") -> tuple[Environment, Served, Plan]:
+    """homelab with its DHCP mode and its nodes' firmware set: environment, what is served, plan."""
+    edited = raw("homelab")
+    edited["network"]["vlans"]["lab"]["dhcp"]["mode"] = mode
+    edited["hardware"]["prodesk-400-g4"]["firmware"] = firmware
+    plan = planned(edited)
+    served = boot_manifest.served(plan)
+    assert served
+    return Environment.model_validate(edited), served, plan
+
+
+def conf(before: str, after: str) -> Edit:
+    """Edit dnsmasq.conf; an empty `after` drops the line."""
+
+    def edit(served: Served) -> Served:
+        assert before in served.dnsmasq, f"dnsmasq.conf has no {before}"
+        return dataclasses.replace(served, dnsmasq=served.dnsmasq.replace(before, after))
+
+    return edit
+
+
+def script(name: str, before: str, after: str) -> Edit:
+    """Edit a served script."""
+
+    def edit(served: Served) -> Served:
+        content = served.http[f"/{name}"]
+        assert before in content.text, f"{name} has no {before}"
+        changed = dataclasses.replace(content, text=content.text.replace(before, after))
+        return dataclasses.replace(served, http={**served.http, f"/{name}": changed})
+
+    return edit
+
+
+def gone(*names: str) -> Edit:
+    """Take files away from TFTP or HTTP, by the end of their name."""
+
+    def edit(served: Served) -> Served:
+        tftp = {name: content for name, content in served.tftp.items() if not name.endswith(names)}
+        http = {name: content for name, content in served.http.items() if not name.endswith(names)}
+        assert len(tftp) + len(http) < len(served.tftp) + len(served.http), f"nothing is called {names}"
+        return dataclasses.replace(served, tftp=tftp, http=http)
+
+    return edit
+
+
+def both(*edits: Edit) -> Edit:
+    """One edit after another."""
+
+    def edit(served: Served) -> Served:
+        for one in edits:
+            served = one(served)
+        return served
+
+    return edit
+
+
+def of(proof: boot.Proof, machine: str) -> list[Trouble]:
+    """What is wrong with the files, and with the likeliest chain of one machine."""
+    return [*proof.troubles, *next(one for one in proof.chains if one.machine == machine).troubles]
+
+
+def troubles(edit: Edit, mode: str = "proxy", firmware: str = "uefi", machine: str = "valinor-1") -> list[Trouble]:
+    """What the proof says of homelab after an edit of what is served."""
+    environment, served, plan = lab(mode, firmware)
+    return of(boot.prove(environment, plan, edit(served)), machine)
+
+
+def line(edit: Edit, file: str, text: str) -> Line:
+    """Where the edited file has a line that begins so."""
+    served = edit(lab()[1])
+    texts = {"dnsmasq.conf": served.dnsmasq, "exports": served.exports}
+    texts |= {name: content.text for name, content in served.tftp.items()}
+    texts |= {name.lstrip("/"): content.text for name, content in served.http.items()}
+    whole = texts[file]
+    found = [Line(file, at, one.strip()) for at, one in enumerate(whole.splitlines(), 1) if one.startswith(text)]
+    assert found, f"{file} has no line that begins with {text}"
+    return found[0]
+
+
+PI = "a1b2c351"
+
+
+def pi(name: str, before: str, after: str) -> Edit:
+    """Edit a text in the folder of maia-1."""
+
+    def edit(served: Served) -> Served:
+        content = served.tftp[f"{PI}/{name}"]
+        assert before in content.text, f"{name} has no {before}"
+        changed = dataclasses.replace(content, text=content.text.replace(before, after))
+        return dataclasses.replace(served, tftp={**served.tftp, f"{PI}/{name}": changed})
+
+    return edit
+
+
+def exported(before: str, after: str) -> Edit:
+    """Edit the NFS exports."""
+    return lambda served: dataclasses.replace(served, exports=served.exports.replace(before, after))

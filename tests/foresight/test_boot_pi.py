@@ -1,0 +1,60 @@
+"""A Pi's boot files with one thing wrong in them: the proof names the code and the very line."""
+
+import pytest
+
+from tests.foresight.mutants import PI, conf, exported, gone, line, pi, troubles
+
+PI_MUTANTS = {
+    "option 43 says something else": (
+        conf('0,"Raspberry Pi Boot"', '0,"Netboot"'),
+        ("boot-no-answer", "dnsmasq.conf", "pxe-service=tag:lab,tag:pi,"),
+    ),
+    "TFTP at an address that is not ours": (
+        conf("dhcp-boot=tag:lab,tag:pi,,,192.168.1.59", "dhcp-boot=tag:lab,tag:pi,,,192.168.1.77"),
+        ("boot-missing-file", "dnsmasq.conf", "dhcp-boot=tag:lab,tag:pi,"),
+    ),
+    "no start file: the EEPROM drops the folder": (gone(f"{PI}/start4.elf"), ("boot-missing-file", None, None)),
+    "no config.txt": (gone(f"{PI}/config.txt"), ("boot-missing-file", None, None)),
+    "no device tree": (gone(f"{PI}/bcm2712-rpi-5-b.dtb"), ("boot-missing-file", None, None)),
+    "a kernel that nobody put there": (
+        pi("config.txt", "kernel=vmlinuz", "kernel=vmlinux"),
+        ("boot-missing-file", f"{PI}/config.txt", "kernel="),
+    ),
+    "an initrd that nobody put there": (
+        pi("config.txt", "initramfs initrd.img", "initramfs initrd"),
+        ("boot-missing-file", f"{PI}/config.txt", "initramfs"),
+    ),
+    "an overlay that nobody put there": (
+        pi("config.txt", "enable_uart=1", "dtoverlay=not-there"),
+        ("boot-missing-file", f"{PI}/config.txt", "dtoverlay="),
+    ),
+    "a key that nobody here knows": (
+        pi("config.txt", "enable_uart=1", "armstub=u-boot.bin"),
+        ("boot-unknown-line", f"{PI}/config.txt", "armstub="),
+    ),
+    "a root that is not NFS": (
+        pi("cmdline.txt", "root=/dev/nfs", "root=LABEL=writable"),
+        ("boot-argument", f"{PI}/cmdline.txt", "console="),
+    ),
+    "a root that nobody exports": (
+        exported("/srv/nfs/ubuntu", "/srv/nfs/debian"),
+        ("boot-missing-file", f"{PI}/cmdline.txt", "console="),
+    ),
+    "a root that is exported elsewhere": (
+        exported("192.168.1.0/24", "192.168.10.0/24"),
+        ("boot-no-answer", "exports", "/srv/nfs/ubuntu"),
+    ),
+    "a password in cmdline.txt": (
+        pi("cmdline.txt", "rootwait", "rootwait password=ubuntu"),
+        ("boot-secret-served", f"{PI}/cmdline.txt", "console="),
+    ),
+}
+
+
+@pytest.mark.parametrize("mutant", PI_MUTANTS)
+def test_one_wrong_thing_of_a_pi_is_named_with_its_line(mutant: str) -> None:
+    edit, (code, file, text) = PI_MUTANTS[mutant]
+    found = troubles(edit, machine="maia-1")
+    assert [one.code for one in found] == [code], f"{mutant}: {found}"
+    if file and text:
+        assert found[0].line == line(edit, file, text)

@@ -1,4 +1,4 @@
-"""`./lab rehearse STACK --crash-matrix`: an `up` killed at every moment there is.
+"""`./lab rehearse STACK --crash-matrix`: a run killed at every moment there is.
 
 Owns the telling and the exit code. Refuses to own the killing and the verdicts (`rehearsal.crash`).
 """
@@ -22,7 +22,7 @@ from cli.rehearse import FINE, RACKS, REFUSED, UNUSABLE
 from cli.rehearsed import banner
 from cli.stack_files import ROOT, StackFile
 from cli.words import count, seconds
-from rehearsal.crash import NotClean, Verdict, live_clean, matrix, sample
+from rehearsal.crash import Clean, NotClean, Of, Verdict, live_clean, matrix, sample
 from rehearsal.engine import EngineTrouble
 from rehearsal.locks import RackBusy, only_one
 from rehearsal.rack_folder import Lab, make_private, write_private
@@ -32,8 +32,15 @@ _TOLD_EVERY = 10
 """Without a terminal to draw on, progress is a line each so many cuts."""
 
 
-def crash_matrix(stack: StackFile, only: int, seed: int) -> int:
-    """Kill an `up` of `stack` at every moment, or at `only` drawn by `seed`; FINE when each one converged."""
+_CUT: dict[Of, str] = {
+    "up": "the first up",
+    "edit": "the up after an edit of the file (a node's label, a gateway's address, public names)",
+    "destroy": "a destroy",
+}
+
+
+def crash_matrix(stack: StackFile, of: Of, only: int, seed: int) -> int:
+    """Kill the run `of` `stack` at every moment, or at `only` drawn by `seed`; FINE when each one converged."""
     out = console()
     checked = judge(stack)
     if checked.environment is None or not checked.sound:
@@ -47,13 +54,13 @@ def crash_matrix(stack: StackFile, only: int, seed: int) -> int:
         with only_one(RACKS / f"{stack.rack}.crash.lock", f"rehearse {stack.stack} --crash-matrix"):
             lab = Lab(stack.stack, stack.path, stack.gitops(), ROOT / "__main__.py", stack.rack)
             started = time.monotonic()
-            clean = live_clean(folder, lab, find_engine())
+            clean = live_clean(folder, lab, find_engine(), of)
             points = sample(clean.points, only, seed) if only else list(clean.points)
-            _opening(out, len(points), len(clean.points), seed, time.monotonic() - started)
+            _opening(out, clean, len(points), seed, time.monotonic() - started)
             verdicts = _watched(out, matrix(clean, points, max(2, os.cpu_count() or 2)), len(points))
             if all(verdict.converged for verdict in verdicts):
                 shutil.rmtree(folder)
-            return _closing(out, stack.stack, verdicts, time.monotonic() - started)
+            return _closing(out, clean, verdicts, time.monotonic() - started)
     except NotClean as trouble:
         complain(f"Already the run that nothing cut did not end well:\n{trouble}")
     except (EngineMissing, EngineTrouble, RackBusy, WorldTrouble) as trouble:
@@ -63,12 +70,14 @@ def crash_matrix(stack: StackFile, only: int, seed: int) -> int:
     return UNUSABLE
 
 
-def _opening(out: Console, chosen: int, there: int, seed: int, took: float) -> None:
+def _opening(out: Console, clean: Clean, chosen: int, seed: int, took: float) -> None:
+    there, verb = len(clean.points), clean.verb
     out.print()
-    say(out, f"A clean run passes {count(there, 'moment')} at which it can be cut, in {seconds(took)}.")
+    say(out, f"What is cut: {_CUT[clean.of]}.")
+    say(out, f"A clean run passes {count(there, 'moment')} at which it can be cut; found in {seconds(took)}.")
     if chosen < there:
         say(out, f"Of these, {chosen} drawn with --seed {seed}.")
-    say(out, "At each: SIGKILL to the engine, up again with what a person would type, and up once more.")
+    say(out, f"At each: SIGKILL to the engine, {verb} again with what a person would type, and {verb} once more.")
 
 
 def _watched(out: Console, verdicts: Iterable[Verdict], total: int) -> list[Verdict]:
@@ -100,13 +109,14 @@ def _failing(out: Console, verdict: Verdict) -> None:
     out.print(Text(f"      its rack is kept: {verdict.folder}"), soft_wrap=True)
 
 
-def _closing(out: Console, stack: str, verdicts: list[Verdict], took: float) -> int:
+def _closing(out: Console, clean: Clean, verdicts: list[Verdict], took: float) -> int:
     converged = sum(verdict.converged for verdict in verdicts)
     alone = sum(verdict.converged and not verdict.typed for verdict in verdicts)
     out.print()
     if converged > alone:
-        say(out, f"{alone} by up alone, {converged - alone} after the commands it asked for.")
+        say(out, f"{alone} by {clean.verb} alone, {converged - alone} after the commands it asked for.")
     good = converged == len(verdicts) and bool(verdicts)
-    told = f"{stack}: {converged} of {len(verdicts)} converged{', nothing twice, nothing lost' if good else ''}"
+    well = ", nothing twice, nothing lost" if good else ""
+    told = f"{clean.lab.stack}, {clean.of}: {converged} of {len(verdicts)} converged{well}"
     out.print(Text.assemble(("✓ ", "green") if good else ("✗ ", "red"), f"{told}, in {seconds(took)}."))
     return FINE if good else REFUSED

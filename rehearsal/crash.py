@@ -1,8 +1,9 @@
-"""A lab whose `up` is killed: at one moment, or at every moment there is.
+"""A lab whose life is cut off by a kill: at one moment, or at every moment there is.
 
-Owns the crash matrix: the moments, found in a clean run; for each the engine's death by SIGKILL, the `up` after it with
-what a person would type on the way, one more `up`, and the verdict. Refuses to own the typing (`typist`), the words to
-type (`stacks.resuming`) and what counts as equal (`crash_portrait`).
+Owns the crash matrix of a first `up`, of the `up` after an edit, of a `destroy`: the moments, found in a clean run; for
+each the engine's death by SIGKILL, the same again with what a person would type on the way, once more, and the verdict.
+Refuses to own the typing (`typist`), the words to type (`stacks.resuming`), the edit (`crash_edit`) and what counts as
+equal (`crash_portrait`).
 
 A moment is a fault's point: `before` (the World is untouched), `after` (the World has changed, the answer is lost) or a
 kind's own word. Other operations under way at that moment are cut with it, as outside.
@@ -20,20 +21,24 @@ from concurrent import futures
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Literal
 
 from pulumi import automation as auto
 
+from rehearsal.crash_edit import edited_lab
 from rehearsal.crash_portrait import Portrait, differences, read
 from rehearsal.engine import EngineTrouble
 from rehearsal.engine_events import name_of
 from rehearsal.locks import RackBusy, lift_dead
-from rehearsal.rack import Rack, Run, open_rack
+from rehearsal.rack import Rack, Run, Verb, open_rack
 from rehearsal.rack_folder import Lab, make_private, write_private
 from rehearsal.world_process import Staging, WorldTrouble
 from stacks.resuming import Advice, advice, cut_off
 
+Of = Literal["up", "edit", "destroy"]
+"""What is cut: the lab's first `up`, the `up` after an edit of its file, its `destroy`."""
 ROUNDS = 4
-"""So often is `up` tried after a cut: a Helm release cut in the middle stops it twice, and others may with it."""
+"""So often is a run tried after a cut: a Helm release cut in the middle stops it twice, and others may with it."""
 
 
 class NotClean(Exception):
@@ -45,11 +50,17 @@ class Clean:
     """A run without a cut: the rack before it, every moment in it, and what stood after it."""
 
     lab: Lab
+    of: Of
     binary: Path
     folder: Path
     """Where this matrix works: `before/` holds the rack as it was before the run."""
     points: tuple[str, ...]
     portrait: Portrait
+
+    @property
+    def verb(self) -> Verb:
+        """What the engine is told to do in the run that is cut."""
+        return "destroy" if self.of == "destroy" else "up"
 
 
 @dataclass(frozen=True)
@@ -73,20 +84,33 @@ class Verdict:
         return self.struck and not self.trouble
 
 
-def live_clean(folder: Path, lab: Lab, binary: Path) -> Clean:
-    """Live `lab` once without a cut in `folder`, which is emptied first. NotClean when it does not end well."""
+def live_clean(folder: Path, lab: Lab, binary: Path, of: Of = "up") -> Clean:
+    """Live `lab` once without a cut in `folder`, which is emptied first. NotClean when it does not end well.
+
+    `of` is what will be cut; what must stand before it is brought about first.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     make_private(folder)
+    with open_rack(folder / "clean", lab, binary, fresh=True, doing="a crash matrix") as rack:
+        if of != "up":
+            _clean_run(rack, "up")
+        if of == "destroy":
+            rack.unprotect()
+    shutil.copytree(folder / "clean" / lab.rack, folder / "before" / lab.rack, symlinks=True)
+    lab = edited_lab(lab, folder / "edited") if of == "edit" else lab
     points = folder / "points.txt"
+    points.touch()
     staging = Staging(points=points)
-    with open_rack(folder / "clean", lab, binary, fresh=True, doing="a crash matrix", staging=staging) as rack:
-        shutil.copytree(rack.folder.path, folder / "before" / lab.rack, symlinks=True)
-        run = rack.run("up")
-        if not run.well:
-            raise NotClean("\n".join(f"{error.subject} {error.message}" for error in run.errors()))
-        world = rack.folder.world
+    with open_rack(folder / "clean", lab, binary, fresh=False, doing="a crash matrix", staging=staging) as rack:
+        _clean_run(rack, "destroy" if of == "destroy" else "up")
         moments = tuple(dict.fromkeys(points.read_text(encoding="utf-8").splitlines()))
-        return Clean(lab, binary, folder, moments, read(world))
+        return Clean(lab, of, binary, folder, moments, read(rack.folder.world))
+
+
+def _clean_run(rack: Rack, verb: Verb) -> None:
+    run = rack.run(verb)
+    if not run.well:
+        raise NotClean("\n".join(f"{verb}: {error.subject} {error.message}" for error in run.errors()))
 
 
 def live_cut(clean: Clean, point: str, number: int) -> Verdict:
@@ -100,9 +124,9 @@ def live_cut(clean: Clean, point: str, number: int) -> Verdict:
     struck, typed, trouble = False, [], []
     try:
         with open_rack(racks, clean.lab, clean.binary, fresh=False, doing=f"a cut at {point}", staging=staging) as rack:
-            struck = not rack.run("up").well and bool(lift_dead(rack.folder.backend))
-            typed, trouble = _resume(rack)
-            trouble = trouble or _settled(rack, clean.portrait)
+            struck = not rack.run(clean.verb).well and bool(lift_dead(rack.folder.backend))
+            typed, trouble = _resume(rack, clean.verb)
+            trouble = trouble or _settled(rack, clean)
     except (auto.CommandError, EngineTrouble, RackBusy, WorldTrouble) as stopped:
         trouble = [str(stopped)]
     missed = () if struck else ("the engine was not killed: the moment never came",)
@@ -112,38 +136,47 @@ def live_cut(clean: Clean, point: str, number: int) -> Verdict:
     return verdict
 
 
-def _resume(rack: Rack) -> tuple[list[str], list[str]]:
-    """`up` until it goes well, typing what is advised; what was typed, and what is wrong in the end."""
+def _resume(rack: Rack, verb: Verb) -> tuple[list[str], list[str]]:
+    """`verb` until it goes well, typing what is advised; what was typed, and what is wrong in the end."""
     typed: list[str] = []
     for _ in range(ROUNDS):
-        run = rack.run("up")
+        run = rack.run(verb)
         if run.well:
             return typed, []
         told = advised(rack, run)
-        wrong = [f"up: {error.subject}: {error.message}" for error in run.errors()]
+        wrong = [f"{verb}: {error.subject}: {error.message}" for error in run.errors()]
         if not told:
             return typed, wrong
-        for one in told:
-            typed += one.commands
-            done = rack.type_in(one.commands)
-            if done.code:
-                return typed, [*wrong, f"typed for {one.name}, exit code {done.code}: {done.said.strip()[-500:]}"]
-    return typed, [f"up still stops after {ROUNDS} times"]
+        lines = list(dict.fromkeys(line for one in told for line in one.commands))
+        typed += lines
+        done = rack.type_in(lines)
+        if done.code:
+            return typed, [*wrong, f"typed {'; '.join(lines)}, exit code {done.code}: {done.said.strip()[-500:]}"]
+    return typed, [f"{verb} still stops after {ROUNDS} times"]
 
 
 def advised(rack: Rack, run: Run) -> list[Advice]:
-    """What to type after `run`, which did not go well, for creates that an earlier run was cut off doing."""
-    by_name = {name_of(resource["urn"]): resource for resource in cut_off(rack.state())}
-    found = (advice(by_name[error.subject], error.message) for error in run.errors() if error.subject in by_name)
-    return [one for one in found if one]
+    """What to type after `run`, which did not go well, for what an earlier run was cut off doing."""
+    state = rack.state()
+    made = {name_of(resource["urn"]): resource for resource in state.get("resources") or ()}
+    cut = {name_of(resource["urn"]): resource for resource in cut_off(state)}
+    told: list[Advice | None] = []
+    for error in run.errors():
+        if error.subject in cut:
+            told.append(advice(cut[error.subject], error.message, "creating"))
+        elif error.subject in made:
+            told.append(advice(made[error.subject], error.message, "changing"))
+    return [one for one in told if one]
 
 
-def _settled(rack: Rack, clean: Portrait) -> list[str]:
-    """What is wrong once `up` went well: changes without an edit, and differences from a clean run's World."""
-    again = rack.run("up")
-    wrong = [f"up again: {error.subject}: {error.message}" for error in again.errors()]
-    wrong += [f"up again, unchanged, changed {step.name}" for step in again.transcript.changed()]
-    return wrong + differences(clean, read(rack.folder.world))
+def _settled(rack: Rack, clean: Clean) -> list[str]:
+    """What is wrong once it went well: changes without an edit, and differences from a clean run's World."""
+    again = rack.run(clean.verb)
+    wrong = [f"{clean.verb} again: {error.subject}: {error.message}" for error in again.errors()]
+    wrong += [f"{clean.verb} again, unchanged, changed {step.name}" for step in again.transcript.changed()]
+    if clean.of == "destroy":
+        wrong += [f"still in the state: {name_of(each['urn'])}" for each in rack.state().get("resources") or ()]
+    return wrong + differences(clean.portrait, read(rack.folder.world))
 
 
 def sample(points: Sequence[str], number: int, seed: int) -> list[str]:

@@ -12,19 +12,25 @@ program, then hides every other error behind the missing hook (engine 3.259, `re
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode
 
 Resource = Mapping[str, Any]
 """A resource as the engine's state has it: `{urn, type, inputs, parent, provider}`, `provider` being `<urn>::<id>`."""
+
+Doing = Literal["creating", "changing"]
+"""What a run was cut off doing to a resource; `changing` is updating or deleting it."""
 
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 _TOKEN_AS_HEADER = "pulumi config get cloudflareApiToken | sed 's/^/Authorization: Bearer /'"  # on stdin, never in argv
 _FIRST_ID = """python3 -c 'import json, sys; print(json.load(sys.stdin)["result"][0]["id"])'"""
 CLEAR = "pulumi refresh --clear-pending-creates --yes"
 """Ends the engine's warning: it remembers a create that was cut off even when it has been done again since."""
+
+REFRESH = "pulumi refresh --yes"
+"""Lets the state see what is gone."""
 
 
 @dataclass(frozen=True)
@@ -49,26 +55,34 @@ class Answer:
     error: str
     why: str
     commands: Callable[[Resource], tuple[str, ...]]
+    doing: Doing = "creating"
 
 
-def advice(resource: Resource, error: str) -> Advice | None:
-    """What to type when creating `resource`, which an earlier run was cut off creating, failed with `error`.
+def advice(resource: Resource, error: str, doing: Doing = "creating") -> Advice | None:
+    """What to type when `resource`, which an earlier run was cut off `doing`, failed with `error`.
 
     None when this is no consequence of the cut.
     """
-    found = (answer for answer in ANSWERS if answer.kind == resource["type"] and re.search(answer.error, error))
+    found = (each for each in _answers(resource, doing) if re.search(each.error, error))
     return next((_told(answer, resource) for answer in found), None)
 
 
-def all_advice(resource: Resource) -> list[Advice]:
+def all_advice(resource: Resource, doing: Doing = "creating") -> list[Advice]:
     """Everything that may have to be typed for `resource`, before its error is known; empty for most kinds."""
-    return [_told(answer, resource) for answer in ANSWERS if answer.kind == resource["type"]]
+    return [_told(answer, resource) for answer in _answers(resource, doing)]
 
 
-def cut_off(state: Mapping[str, Any]) -> list[Resource]:
-    """The resources whose create was cut off, from a deployment as `pulumi stack export` gives it."""
+def cut_off(state: Mapping[str, Any], doing: Doing = "creating") -> list[Resource]:
+    """The resources that a run was cut off `doing`, from a deployment as `pulumi stack export` gives it.
+
+    The engine keeps a create until told; an update or a delete only until the next run.
+    """
     pending = state.get("pending_operations") or ()
-    return [entry["resource"] for entry in pending if entry["type"] == "creating"]
+    return [entry["resource"] for entry in pending if (entry["type"] == "creating") == (doing == "creating")]
+
+
+def _answers(resource: Resource, doing: Doing) -> Iterator[Answer]:
+    return (each for each in ANSWERS if each.kind == resource["type"] and each.doing == doing)
 
 
 def _told(answer: Answer, resource: Resource) -> Advice:
@@ -164,5 +178,13 @@ ANSWERS = (
         r"\b1013\b|(?i:tunnel with this name)",
         "Cloudflare has the tunnel: find its id and give it to the state. Its secret is in the state already.",
         _tunnel,
+    ),
+    Answer(
+        RECORD,
+        "error 81044",
+        r"\b81044\b|(?i:record does not exist)",
+        "Cloudflare has deleted the record already: let the state see that it is gone.",
+        lambda _: (REFRESH,),
+        "changing",
     ),
 )

@@ -152,8 +152,9 @@ def show(out: Console, found: Impact, heading: str) -> None:
         out.print()
         check.show_findings(out, found.findings)
     if found.steps:
-        title(out, "In this order", "control planes one by one; a machine that is away comes back first")
-        rows = ((number, step.says, _away(step.away)) for number, step in enumerate(found.steps, 1))
+        title(out, "In this order", "control planes one by one, each back before the next")
+        told = [step for step in found.steps if step.kind != "gate"]
+        rows = ((number, step.says, _away(step.away)) for number, step in enumerate(told, 1))
         table(out, ("", "step", "away"), rows)
     for nodes in _alike(found.nodes):
         _nodes(out, nodes)
@@ -185,6 +186,8 @@ def _nodes(out: Console, nodes: list[NodeImpact]) -> None:
     say(out, f"reboot: {first.reboot.verdict}. {first.reboot.rule}", indent=4)
     for because in first.reboot.because if first.reboot.verdict == "yes" else ():
         say(out, f"because of {because}", indent=6)
+    if first.image and first.touch == "changes":
+        say(out, "image: {} to {}; upgraded before its configuration".format(*_contrast(*first.image)), indent=4)
     for what, told in (("etcd", first.etcd), ("the API's address", first.vip)):
         if told:
             say(out, f"{what}: {told}", indent=4)
@@ -194,7 +197,7 @@ def _nodes(out: Console, nodes: list[NodeImpact]) -> None:
 
 def _row(field: Field) -> tuple[str, str, str, str]:
     before, after = _contrast(shown(field.before, field.path), shown(field.after, field.path))
-    return field.place, before, after, "at the upgrade" if field.waits else ""
+    return field.place, before, after, "at an upgrade" if field.waits else ""
 
 
 def _contrast(before: str, after: str) -> tuple[str, str]:

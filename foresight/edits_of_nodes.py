@@ -132,8 +132,9 @@ def a_copy_stays(before: Environment, after: Environment) -> Iterator[Breach]:
         held, stays = every_holder(before, old), set(every_holder(after, new))
         members = after.cluster.nodes if after.cluster else {}
         gone = [node for node in held if node not in stays or node not in members or members[node].state != "member"]
-        spare = old.erasure_coding.coding if old.erasure_coding else old.replicas - 1
-        if len(gone) > spare and old.disk:
+        spare = min([old.replicas - 1, *([old.erasure_coding.coding] if old.erasure_coding else [])])
+        # OpenEBS' volumes are local by nature: for what keeps copies of its own
+        if len(gone) > spare and old.disk and old.kind != "openebs":
             message = f"{listed(gone)} would leave {name} at once, which can miss {spare}: their last copies may go"
             hint = (
                 "one node at a time, its data moved before the next"
@@ -145,5 +146,5 @@ def a_copy_stays(before: Environment, after: Environment) -> Iterator[Breach]:
 
 def _kept(before: Environment, after: Environment) -> Iterator[tuple[str, StorageSystem, StorageSystem]]:
     for name, old in before.storage.systems.items():
-        if name in after.storage.systems:
+        if after.cluster and name in after.storage.systems:
             yield name, old, after.storage.systems[name]

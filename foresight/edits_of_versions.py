@@ -77,18 +77,19 @@ def talos_carries_the_kubernetes_that_runs(before: Environment, after: Environme
         yield Breach("versions.talos", message, hint, "versions.kubernetes")
 
 
-@rule("change-extension-dropped", by_hand=True)
+@rule("change-extension-dropped")
 def no_running_extension_is_dropped(before: Environment, after: Environment) -> Iterator[Breach]:
     """A class keeps the extensions that its running machines have: what uses one (iSCSI, a GPU, a filesystem) stops
     with the upgrade that drops it."""
     seen = set()
     for name, old, new in staying(before, after):
         was, will = before.hardware.get(old.hardware), after.hardware.get(new.hardware)
-        lost = sorted(set(was.talos.extensions) - set(will.talos.extensions)) if was and will else []
+        given_up = {f"siderolabs/{one}" for one in after.cluster.upgrades.may_drop} if after.cluster else set()
+        lost = sorted(set(was.talos.extensions) - set(will.talos.extensions) - given_up) if was and will else []
         if lost and new.hardware not in seen:
             seen.add(new.hardware)
             message = f"{name} runs with {', '.join(lost)}, which its next image would not have"
-            hint = "put it back; or make sure that nothing uses it, and accept this"
+            hint = "put it back; or, when nothing uses it, name it in cluster.upgrades.may_drop"
             yield Breach(f"hardware.{new.hardware}.talos.extensions", message, hint)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from foresight import edits, edits_of_nodes, edits_of_versions, effects
-from foresight.fields import Field, Minor, Reboot, changed, reboot
+from foresight.fields import Field, Reboot, changed, reboot
 from foresight.machine_configuration import documents
 from foresight.steps import Step, breaches, steps
 from model.environment import Environment
@@ -126,7 +126,8 @@ def _node(
     image = image if image and image[0] != image[1] else None
     touch = "changes" if touch == "stays" and (fields or image) else touch
     told = _reboot(touch, fields, before, after)
-    return NodeImpact(shape.name, shape.role, touch, fields, told, *_etcd_and_vip(touch, shape, told, before), image)
+    etcd, vip = _etcd_and_vip(touch, shape, told, before, upgraded=image is not None)
+    return NodeImpact(shape.name, shape.role, touch, fields, told, etcd, vip, image)
 
 
 def _touch(old: ClusterNodePlan | None, new: ClusterNodePlan | None) -> Touch:
@@ -135,11 +136,6 @@ def _touch(old: ClusterNodePlan | None, new: ClusterNodePlan | None) -> Touch:
     if new.state == "member":
         return "stays" if old and old.state == "member" else "joins"
     return "leaves" if old is None or old.state == "member" else "stays"
-
-
-def running(cluster: ClusterPlan | None) -> Minor | None:
-    """The minor of Talos that a cluster's machines run."""
-    return minor(cluster.talos) if cluster else None
 
 
 def _reboot(touch: Touch, fields: Sequence[Field], before: ClusterPlan | None, after: ClusterPlan | None) -> Reboot:
@@ -152,19 +148,25 @@ def _reboot(touch: Touch, fields: Sequence[Field], before: ClusterPlan | None, a
             f"the contract goes from {before.contract} to {after.contract}: its generator's defaults are not known here"
         )
         return Reboot("unknown", rule, ("cluster.talos_contract",))
-    return reboot(fields, running(before))
+    # Upgrades come first: a configuration meets the Talos that is wanted
+    return reboot(fields, minor(after.talos) if after else None)
 
 
-def _etcd_and_vip(touch: Touch, node: ClusterNodePlan, told: Reboot, before: ClusterPlan | None) -> tuple[str, str]:
+def _etcd_and_vip(
+    touch: Touch, node: ClusterNodePlan, told: Reboot, before: ClusterPlan | None, *, upgraded: bool
+) -> tuple[str, str]:
     if node.role != "control-plane":
         return "", ""
     others = len(before.control_planes) - 1 if before else 0
     if touch == "joins":
         return "joins as a learner, then votes", ""
+    if touch == "goes":
+        return "has left", ""
     if touch == "leaves":
         return f"leaves; {others} go on", "passes to another if it leads"
-    if told.verdict == "no":
+    if told.verdict == "no" and not upgraded:
         return "stays a member", ""
-    may = "away while it reboots" if told.verdict == "yes" else "may be away for a reboot"
-    passes = "passes to another if it leads" if others else "gone while it is away: no other control plane"
-    return f"{may}: {others} of {others + 1} go on", passes
+    why = "upgraded" if upgraded else "rebooted"
+    may = "may be away" if told.verdict == "unknown" and not upgraded else "away"
+    passes = "passes to another if it leads" if others else "silent meanwhile: there is no other control plane"
+    return f"{may} while it is {why}: {others} of {others + 1} go on", passes

@@ -4,7 +4,7 @@ Owns the order as the graph has it (a test holds it to the recorded one) and the
 the quorum or a storage system's minimum. Refuses to know what runs: the steps' own gates ask that.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
@@ -43,7 +43,7 @@ class Step:
 
 
 def steps(before: Plan | None, after: Plan, reboots: Mapping[str, Verdict]) -> tuple[Step, ...]:
-    """Every step from what stands to what is wanted, in an order that the graph allows.
+    """Every step from what stands to what is wanted, in an order that the graph allows (see `components.arda`).
 
     `before` is None, or without a cluster, when nothing stands; `reboots` tells for each node that changes whether its
     configuration reboots it.
@@ -51,24 +51,24 @@ def steps(before: Plan | None, after: Plan, reboots: Mapping[str, Verdict]) -> t
     new, old = after.cluster, before.cluster if before else None
     if new is None:
         return ()
-    known = {node.name: node for node in old.members} if old else {}
-    found: list[Step] = []
-    for node in new.control_planes:
-        if node.name in reboots or old is None:
-            # One after the other: see components.arda
-            found.append(_applied(node, known, reboots, found[-1:]))
+    known = {node.name for node in old.members} if old else set()
+    touched = [node for node in new.members if node.name in reboots or old is None]
+    found = list(_leavers(new, known, "lost", ()))
+    found += _upgrades(old, new, _names(found)) if old else []
+    begun = _names(found[-1:])
+    for node in (one for one in touched if one.role == "control-plane"):
+        # One after the other, the next once this one is back
+        found.append(_applied(node, known, reboots, begun))
+        found.append(_back(node, found[-1]))
+        begun = _names(found[-1:])
     if old is None:
         first = new.control_planes[0].name
-        found.append(Step("arda-bootstrap", "bootstrap", first, _names(found[-1:]), _BOOTSTRAP, "no"))
-    planes = found[-1:]
-    found += [_applied(node, known, reboots, planes) for node in new.workers if node.name in reboots or old is None]
-    if old:
-        found += _upgrades(old, new, found)
-        found += _leavers(old, new, found)
+        found.append(Step("arda-bootstrap", "bootstrap", first, begun, "bootstraps etcd, once in its life", "no"))
+        begun = ("arda-bootstrap",)
+    workers = [_applied(node, known, reboots, begun) for node in touched if node.role == "worker"]
+    found += workers
+    found += _leavers(new, known, "leaving", _names(workers) or begun)
     return tuple(found)
-
-
-_BOOTSTRAP = "bootstraps etcd, once in the cluster's life"
 
 
 def _names(found: Sequence[Step]) -> tuple[str, ...]:
@@ -76,32 +76,34 @@ def _names(found: Sequence[Step]) -> tuple[str, ...]:
 
 
 def _applied(
-    node: ClusterNodePlan, known: Mapping[str, ClusterNodePlan], reboots: Mapping[str, Verdict], after: Sequence[Step]
+    node: ClusterNodePlan, known: Collection[str], reboots: Mapping[str, Verdict], after: tuple[str, ...]
 ) -> Step:
     resource = f"arda-apply-{node.name}"
     if node.name not in known:
         says = f"installs {node.name} with its first configuration; it joins as {node.role}"
-        return Step(resource, "join", node.name, _names(after), says, "no")
+        return Step(resource, "join", node.name, after, says, "no")
     verdict = reboots.get(node.name, "no")
     told = {"yes": "and reboots it", "no": "while it runs", "unknown": "and may reboot it"}[verdict]
-    return Step(
-        resource, "apply", node.name, _names(after), f"changes the configuration of {node.name} {told}", verdict
-    )
+    return Step(resource, "apply", node.name, after, f"changes the configuration of {node.name} {told}", verdict)
 
 
-def _upgrades(old: ClusterPlan, new: ClusterPlan, applied: Sequence[Step]) -> Iterator[Step]:
+def _back(node: ClusterNodePlan, applied: Step) -> Step:
+    says = f"waits until {node.name} runs with it"
+    return Step(f"arda-back-{node.name}", "gate", node.name, (applied.resource,), says, "no")
+
+
+def _upgrades(old: ClusterPlan, new: ClusterPlan, after: tuple[str, ...]) -> Iterator[Step]:
     """Snapshot, control planes one by one, workers one by one, then Kubernetes."""
     standing = {node.name: node for node in old.members}
     todo = [node for node in new.members if node.name in standing and _differs(standing[node.name], node)]
     kubernetes = old.kubernetes != new.kubernetes
     if not todo and not kubernetes:
         return
-    yield Step("arda-snapshot", "snapshot", None, _names(applied), "keeps etcd's data in a file, first of all", "no")
+    yield Step("arda-snapshot", "snapshot", None, after, "keeps etcd's data in a file, first of all", "no")
     last = "arda-snapshot"
     for node in todo:
-        yield Step(
-            f"arda-upgrade-{node.name}", "upgrade", node.name, (last,), _upgraded(standing[node.name], node), "yes"
-        )
+        says = _upgraded(standing[node.name], node)
+        yield Step(f"arda-upgrade-{node.name}", "upgrade", node.name, (last,), says, "yes")
         last = f"arda-upgrade-{node.name}"
     if kubernetes:
         says = f"upgrades Kubernetes from {old.kubernetes} to {new.kubernetes}, once every node is Ready"
@@ -115,20 +117,17 @@ def _differs(old: ClusterNodePlan, new: ClusterNodePlan) -> bool:
 def _upgraded(old: ClusterNodePlan, new: ClusterNodePlan) -> str:
     was, will = (node.image.installer.rpartition(":")[2] for node in (old, new))
     what = f"from Talos {was} to {will}" if was != will else f"to another image of Talos {will}"
-    gates = "etcd whole and no learner" if new.role == "control-plane" else "the API ready"
-    stores = sorted({disk.system for disk in new.data})
-    stored = f", {listed(stores)} healthy" if stores else ""
-    return f"upgrades {new.name} {what}: once {gates}{stored}; it reboots"
+    gates = ["etcd is whole"] if new.role == "control-plane" else []
+    gates += [f"{system} is healthy" for system in sorted({disk.system for disk in new.data})]
+    return f"upgrades {new.name} {what}{', once ' if gates else ''}{listed(gates)}; it reboots"
 
 
-def _leavers(old: ClusterPlan, new: ClusterPlan, earlier: Sequence[Step]) -> Iterator[Step]:
-    standing = {node.name for node in old.members}
-    last = _names(earlier[-1:])
-    for node in (one for one in new.going if one.name in standing):
+def _leavers(new: ClusterPlan, known: Collection[str], state: str, after: tuple[str, ...]) -> Iterator[Step]:
+    """The dead are forgotten before all else, the living leave after it: who joins has joined by then."""
+    for node in (one for one in new.going if one.name in known and one.state == state):
         how = "drained, out of etcd, reset" if node.role == "control-plane" else "drained, reset"
-        how = how if node.state == "leaving" else "forgotten: it is lost"
-        yield Step(f"arda-leave-{node.name}", "leave", node.name, last, f"takes {node.name} out: {how}", "yes")
-        last = (f"arda-leave-{node.name}",)
+        how = how if state == "leaving" else "forgotten, for it is lost"
+        yield Step(f"arda-leave-{node.name}", "leave", node.name, after, f"takes {node.name} out: {how}", "yes")
 
 
 def ancestors(taken: Sequence[Step]) -> dict[str, set[str]]:
@@ -161,11 +160,12 @@ def may_be_away_together(taken: Sequence[Step]) -> list[tuple[Step, Step]]:
 def tolerated(system: StorageSystem) -> int:
     """How many of its nodes a system may miss and still serve: Ceph's own `min_size`, taken for Longhorn too.
 
-    0 where there is one copy: no order of steps can keep that up.
+    A pool of copies serves with more than half of them, rounded down; an erasure-coded one with k + min(1, m - 1)
+    chunks (Ceph, "Pools", `min_size`). 0 where there is one copy: no order of steps can keep that up.
     """
-    if system.erasure_coding:
-        return max(system.erasure_coding.coding - 1, 0)
-    return system.replicas // 2
+    coding = system.erasure_coding.coding if system.erasure_coding else None
+    chunks = [coding - min(1, coding - 1)] if coding else []
+    return min([system.replicas // 2, *chunks])
 
 
 def breaches(before: Environment, cluster: ClusterPlan | None, taken: Sequence[Step]) -> list[Finding]:

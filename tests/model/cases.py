@@ -4,6 +4,7 @@ Owns reading and applying them. A fixture's file says in its first line what som
 """
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,11 +63,16 @@ def invalid(name: str) -> Case:
     for edit in spec.get("tree") or ():
         assert tree is not None
         _edit_tree(tree, edit)
-    raw = copy.deepcopy(base)
-    for edit in spec.get("edit") or ():
-        _edit(raw, edit)
+    raw = edited(copy.deepcopy(base), spec.get("edit") or ())
     expected = {(one["code"], one["path"]) for one in spec["findings"]}
     return Case(name, spec["of"], raw, tree, expected, already)
+
+
+def edited(raw: Any, edits: Iterable[dict[str, Any]]) -> Any:
+    """The same data, edits done in place."""
+    for edit in edits:
+        _edit(raw, edit)
+    return raw
 
 
 def found(raw: object, tree: dict[str, str] | None) -> Found:

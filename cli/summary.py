@@ -92,7 +92,7 @@ def unwell(out: Console, troubles: Sequence[str]) -> None:
     """What stands and does not do its work, each with its reason."""
     if troubles:
         out.print()
-        out.print(Text("  Made as promised, and yet not Synced and Healthy:", style="red"))
+        out.print(Text("  Made as promised, and yet it does not come up:", style="red"))
     for trouble in troubles:
         out.print(Text(f"    {trouble}"), soft_wrap=True)
 

@@ -31,8 +31,11 @@ def standing(world: World) -> list[tuple[str, list[str]]]:
 
 
 def unwell(world: World) -> list[str]:
-    """What GitOps was given and does not come up: `<cluster>: application <name> …`, with its folder and the reason."""
-    found = []
+    """What was made and does not come up, each with its reason: volumes of machines, and what GitOps was given.
+
+    `<machine>: volume <id> …` and `<cluster>: application <name> of <folder> …`.
+    """
+    found = list(_volumes(world))
     for name, cluster in sorted(world.kubernetes.clusters.items()):
         for application in cluster.objects("Application"):
             if not _is_synced(application):
@@ -40,6 +43,18 @@ def unwell(world: World) -> list[str]:
                 which = f"{name}: application {application['metadata']['name']} of {place}"
                 found.append(f"{which} is {_state(application)}")
     return found
+
+
+def _volumes(world: World) -> Iterator[str]:
+    """Volumes that lie on no disk, and what that leaves out."""
+    for node in world.talos.nodes():
+        has = ", ".join(f"{disk.device} ({disk.kind}, serial {disk.serial})" for disk in node.machine.disks)
+        for volume in node.volumes if node.running else ():
+            if volume.phase == "failed":
+                without = "no kubelet and no etcd" if volume.id == "EPHEMERAL" else "its mount stays away"
+                yield (
+                    f"{node.machine.name}: volume {volume.id} failed: {volume.error}: {without}; the machine has {has}"
+                )
 
 
 def retired(world: World) -> list[str]:

@@ -25,6 +25,8 @@ class Disk:
     device: str
     serial: str
     wwid: str
+    by_id: str = ""
+    """Its name below ``/dev/disk/by-id``, when the owner looked it up."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def _machine(name: str, node: dict[str, Any], hardware: dict[str, Any]) -> Machi
                 device=device,
                 serial=serial,
                 wwid=str(identity.get("wwid") or f"eui.{_made_up(serial).lower()}"),
+                by_id=str(identity.get("by_id") or ""),
             )
         )
     return Machine(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.world import talos_config, talos_door, talos_etcd, talos_secrets
+from rehearsal.world import talos_config, talos_door, talos_etcd, talos_secrets, talos_upgrade, talos_volumes
 from rehearsal.world.errors import Refusal, Retried
 from rehearsal.world.go_yaml import dump_all
 from rehearsal.world.talos_config import Document, main_document, of_kind
@@ -129,6 +129,7 @@ class Talos:
         except Refusal as refusal:
             raise grpc_error("Unknown", f"failed to parse config: {refusal.message}", retried=True) from refusal
         found = objections(documents, reached.machine, self.world.factory)
+        found += talos_volumes.objections(documents, reached.machine)
         if found:
             count = f"{len(found)} error{'s' if len(found) > 1 else ''} occurred:"
             listed = "".join(f"\n\t* {objection}" for objection in found)
@@ -142,6 +143,7 @@ class Talos:
     def _install(self, node: Node, text: str) -> None:
         node.record.update(config=text, stage="installing", reason="")
         self._believe(node.record)
+        talos_upgrade.installed(node.record)
         self.world.journal("install", kind="talos", subject=node.machine.name, duration_of="talos.install")
         self.world.machines.boots(node.machine.name)
 

@@ -30,7 +30,11 @@ def has_quorum(cluster: dict[str, Any], nodes: Iterable[Node]) -> bool:
 
 
 def join(world: World, cluster: dict[str, Any], nodes: list[Node]) -> None:
-    """Let every running one of ``nodes`` join, as far as etcd takes anybody in: without a majority it does not."""
+    """Let every running one of ``nodes`` join, as far as etcd takes anybody in: without a majority it does not.
+
+    A node without its EPHEMERAL volume has nowhere to run a kubelet or etcd from.
+    """
+    nodes = [node for node in nodes if node.volumes[0].phase == "ready"]
     leader = next((node for node in nodes if node.hostname in cluster["members"]), None)
     if leader is None or not has_quorum(cluster, nodes):
         return

@@ -11,6 +11,7 @@ from typing import Any
 from rehearsal.world import talos_config
 from rehearsal.world.hardware import Machine
 from rehearsal.world.talos_config import Document, main_document, of_kind
+from rehearsal.world.talos_volumes import Volume, volumes
 
 _CONTROL_PLANE_TAINT = "node-role.kubernetes.io/control-plane"
 
@@ -71,6 +72,11 @@ class Node:
             if interface.get("vip"):
                 return str(interface["vip"].get("ip"))
         return None
+
+    @cached_property
+    def volumes(self) -> list[Volume]:
+        """What its disks give of the volumes it asks for; EPHEMERAL first, without which no kubelet and no etcd run."""
+        return volumes(self.documents, self.machine)
 
     @property
     def kubernetes_api(self) -> str:

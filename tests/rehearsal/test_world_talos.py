@@ -87,7 +87,7 @@ OBJECTIONS = {
     "no such link": ("eno1", "eth0", 'link "eth0" does not exist, the machine has eno1'),
     "vip without link": ("link: eno1", "link: ''", "link must be specified"),
     "vip no address": ("name: 10.0.0.100", "name: vip", "name must be a valid IP address"),
-    "no such disk": ("type: nvme", "type: hdd", "no disk matched"),
+    "no such disk": ("type: nvme", "type: hdd", "no disks matched"),
     "any disk": ("type: nvme", "size: '>= 100GB'", "matches /dev/nvme0n1, /dev/sda"),
     "bad size": ("type: nvme", "size: big", 'failed to parse disk size condition "big"'),
     "no such image": (PLAIN, "0" * 64, f'schematic ID "{"0" * 64}" not found'),
@@ -295,7 +295,7 @@ def test_a_board_does_not_take_a_pc_s_configuration():
     environment = lab()
     environment["cluster"]["nodes"]["cp-1"] |= {"class": "board", "boot": "flashed", "reach": "static"}
     at = Lab(a_world(environment))
-    with pytest.raises(Refusal, match=r"no disk matched.*mmcblk0[\s\S]*the machine has end0"):
+    with pytest.raises(Refusal, match=r"no disks matched.*mmcblk0[\s\S]*the machine has end0"):
         at.apply("cp-1")
 
 

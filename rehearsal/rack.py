@@ -41,7 +41,7 @@ class Run:
     """One run of the engine, over.
 
     `trouble` is empty when it went well; `stopped` when a person ended it; `refused` when the engine, looking first,
-    would not begin.
+    would not begin; `broken` what the run did to the World that no run may (`rehearsal.world.invariants`).
     """
 
     verb: Verb
@@ -50,16 +50,18 @@ class Run:
     trouble: str = ""
     stopped: bool = False
     refused: bool = False
+    broken: tuple[str, ...] = ()
 
     @property
     def well(self) -> bool:
-        """Whether the engine did all it was asked."""
-        return not self.trouble
+        """Whether the engine did all it was asked, and broke nothing on its way."""
+        return not self.trouble and not self.broken
 
     def errors(self) -> list[Diagnostic]:
         """What went wrong, in the engine's words; never empty when the run did not go well."""
         said = [entry for entry in self.transcript.diagnostics if entry.grade == "error"]
         telling = [entry for entry in said if entry.message not in ("update failed", "preview failed")]
+        telling += [Diagnostic("error", "", f"this must never be, and on the way it was: {why}") for why in self.broken]
         return telling or said or ([Diagnostic("error", "", self.trouble)] if self.trouble else [])
 
 
@@ -89,7 +91,7 @@ class Rack:
         listener = Listener()
         trouble = said = ""
         operations = self._operations(verb, notice)
-        begun = 0
+        begun, before = 0, len(self.world().invariants.broken())
         with Interrupts(self._engine.interrupt) as interrupts, warnings.catch_warnings():
             # When the engine is killed, the Automation API warns of its broken stream; we say so better below.
             warnings.filterwarnings("ignore", message="Error in event stream")
@@ -103,7 +105,8 @@ class Rack:
                 trouble = said.partition(" stderr: ")[2].strip() or _DIED
                 self._program.settle()
         write_private(self.folder.path / f"{verb}.txt", said)
-        run = Run(verb, listener.transcript, time.monotonic() - started, trouble)
+        broken = tuple(self.world().invariants.broken()[before:])
+        run = Run(verb, listener.transcript, time.monotonic() - started, trouble, broken=broken)
         if not trouble:
             return run
         return replace(run, stopped=interrupts.came, refused=begun < len(operations) and not interrupts.came)

@@ -24,6 +24,7 @@ from rehearsal.world.cloudflare import Cloudflare
 from rehearsal.world.errors import Refusal
 from rehearsal.world.factory import Factory
 from rehearsal.world.hosts import Hosts
+from rehearsal.world.invariants import Invariants
 from rehearsal.world.kubernetes import Kubernetes
 from rehearsal.world.machines import Machines
 from rehearsal.world.talos import Talos
@@ -66,6 +67,8 @@ class World:
         self.machines = Machines(self)
         self.talos = Talos(self)
         self.hosts = Hosts(self)
+        self.invariants = Invariants(self)
+        self._changing = 0
 
     def section(self, name: str) -> dict[str, Any]:
         """The room's own part of ``data``: made empty at first, changed in place."""
@@ -74,11 +77,15 @@ class World:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """Hold the World, then save it: also when a refusal leaves half of a change behind, as outside."""
+        """Hold the World, then judge and save it: also when a refusal leaves half of a change behind, as outside."""
         with self.lock:
+            self._changing += 1
             try:
                 yield
             finally:
+                self._changing -= 1
+                if not self._changing:
+                    self.invariants.judge(ACTING.get())
                 self.save()
 
     def journal(self, operation: str, *, kind: str, subject: str, duration_of: str = "") -> None:

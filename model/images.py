@@ -24,6 +24,8 @@ class Image:
     schematic: str
     """Canonical YAML of the schematic: exactly the bytes whose hash is its id."""
     schematic_id: str
+    extensions: tuple[str, ...]
+    """Official system extensions baked in, such as `siderolabs/iscsi-tools`."""
     installer: str
     """Container image that installs and upgrades a machine of this class."""
     kernel_path: str
@@ -74,6 +76,7 @@ def image(name: str, hardware: HardwareClass, talos: str) -> Image:
         arch=hardware.arch,
         schematic=text,
         schematic_id=identity,
+        extensions=hardware.talos.extensions,
         installer=f"{FACTORY}/{installer}/{identity}:{talos}",
         kernel_path=f"{folder}/kernel-{hardware.arch}",
         initramfs_path=f"{folder}/initramfs-{hardware.arch}.xz",

@@ -22,17 +22,6 @@ def machine_patch(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
     return "---\n".join(yaml.safe_dump(document, sort_keys=False, width=4096) for document in every)
 
 
-def api_answers(cluster: ClusterPlan) -> str:
-    """A command that succeeds once the Kubernetes API answers at the VIP, with a refusal too; waits ten minutes.
-
-    Run on the owner's machine, without credentials: Talos forbids anonymous requests, and 401 is an answer.
-    """
-    return (
-        "curl --silent --show-error --insecure --retry 120 --retry-delay 5 --retry-all-errors --output /dev/null "
-        f"--write-out '%{{http_code}}\\n' {cluster.endpoint}/readyz"
-    )
-
-
 def _main(cluster: ClusterPlan, node: ClusterNodePlan) -> dict[str, Any]:
     """What the layers say, and over it what follows from the environment: a law keeps the two apart."""
     said = {"machine": node.settings.machine, "cluster": node.settings.cluster}

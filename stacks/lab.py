@@ -56,8 +56,11 @@ def _arda(plan: Plan, bootable: list[pulumi.Resource], token: pulumi.Output[str]
     gitops = plan.gitops_on(plan.cluster.name)
     adopted = gitops is not None
     arda = Cluster("arda", plan.cluster, plan.name, after=bootable)
-    cilium = Cilium("cilium", plan.cni, plan.cluster, provider=arda.provider, adopted=adopted, after=arda.joined)
-    seeds: list[pulumi.Resource] = [cilium.release]
+    cilium = Cilium(
+        "cilium", plan.cni, plan.cluster, provider=arda.provider, kubeconfig=arda.kubeconfig, adopted=adopted
+    )
+    arda.all_ready([cilium.ready])
+    seeds: list[pulumi.Resource] = [cilium.ready]
     if plan.gateway_controller:
         chart = plan.gateway_controller
         after = cilium.announced

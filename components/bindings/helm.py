@@ -12,8 +12,11 @@ GITS = ["chart", "version", "values", "repositoryOpts"]
 """What Git decides from the hand-over on."""
 
 
-def seed(name: str, chart: Chart, opts: pulumi.ResourceOptions, *, adopted: bool) -> Release:
-    """Install a chart exactly as its folder pins it. `adopted`: a GitOps engine reconciles that folder."""
+def seed(name: str, chart: Chart, opts: pulumi.ResourceOptions, *, adopted: bool, awaited: bool = True) -> Release:
+    """Install a chart exactly as its folder pins it.
+
+    `adopted`: a GitOps engine reconciles that folder. `awaited`: it stands only when all its pods do.
+    """
     properties: dict[str, object] = {
         "chart": f"{chart.repository}/{chart.name}" if chart.oci else chart.name,
         "version": chart.version,
@@ -25,6 +28,8 @@ def seed(name: str, chart: Chart, opts: pulumi.ResourceOptions, *, adopted: bool
         "takeOwnership": True,
         "compat": "true",
     }
+    if not awaited:
+        properties["skipAwait"] = True
     if not chart.oci:
         properties["repositoryOpts"] = {"repo": chart.repository}
     ours = pulumi.ResourceOptions(

@@ -155,6 +155,10 @@ class Factory:
         """Whether a schematic of this id was ever registered."""
         return identity in self._schematics
 
+    def text(self, identity: str) -> str:
+        """The canonical text of a registered schematic; ``KeyError`` for another."""
+        return self._schematics[identity]
+
     def overlay(self, identity: str) -> str | None:
         """The board support a schematic's images carry, ``None`` for plain ones. All overlays there are, are arm64."""
         document = load(self._schematics[identity])

@@ -77,7 +77,13 @@ def _date(call: Call) -> Result:
 
 
 def _nothing(_call: Call) -> Result:
-    """``sleep``, ``sync`` and the like: time does not pass on the rack."""
+    """``sync`` and the like."""
+    return Result()
+
+
+def _sleep(call: Call) -> Result:
+    """Only the World's time passes: what heals by waiting has healed then."""
+    call.world.kubernetes.wait(float(call.argv[1]))
     return Result()
 
 
@@ -103,7 +109,7 @@ TOOLS: dict[str, Tool] = {
     "wc": _wc,
     "tr": _tr,
     "date": _date,
-    "sleep": _nothing,
+    "sleep": _sleep,
     "sync": _nothing,
     "timeout": _timeout,
     "which": _which,

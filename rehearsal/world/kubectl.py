@@ -16,7 +16,7 @@ from rehearsal.world.kube_cluster import Cluster
 from rehearsal.world.talosctl import parsed, program
 
 _EVERYWHERE = {"kubeconfig": True, "namespace": True, "request-timeout": True, "output": True, "selector": True}
-_SHORT = {"n": "namespace", "o": "output", "l": "selector"}
+_SHORT = {"n": "namespace", "o": "output", "l": "selector", "A": "all-namespaces"}
 
 
 @dataclass

@@ -97,6 +97,14 @@ class Kubernetes:
             raise Refusal("Unauthorized: the server has asked for the client to provide credentials")
         return found
 
+    def wait(self, seconds: float) -> None:
+        """Time passes, and APIs that start come nearer to it."""
+        starting = [str(each.record["server"]) for each in self.clusters.values() if each.is_starting]
+        if starting:
+            self.answers(starting[0], patience=seconds)
+        else:
+            self.world.clock.let_pass(seconds)
+
     def answers(self, url: str, *, patience: float = 0.0) -> bool:
         """Whether an API answers at ``url``, asked again and again for ``patience`` seconds of the World's time."""
         for cluster in self.clusters.values():

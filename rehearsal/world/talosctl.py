@@ -83,7 +83,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Command:
-    """A subcommand: what it does, its own options (whether each takes a value), whether it needs a talosconfig."""
+    """A subcommand: what it does, its own options (whether each takes a value), whether it asks nobody."""
 
     run: Callable[[Asked], Result]
     options: Mapping[str, bool] = field(default_factory=dict)
@@ -107,7 +107,7 @@ def _talosctl(call: Call) -> Result:
     command = known[name]
     options, words = parsed("talosctl", call.argv[1:], _EVERYWHERE | dict(command.options), _SHORT)
     words = words[len(name.split()) :]
-    if command.offline:
+    if command.offline or "client" in options:
         return command.run(Asked(call, options, words))
     asked = Asked(call, options, words, _context(call, options))
     try:

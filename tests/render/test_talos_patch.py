@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from render.talos import api_answers, machine_patch
+from render.talos import machine_patch
 from tests.labs import SHIPPED, planned, raw, shipped_plan
 
 
@@ -136,12 +136,3 @@ def test_nothing_asks_for_certificates_that_nobody_signs() -> None:
     cluster = shipped_plan("homelab").cluster
     assert cluster
     assert "rotate-server-certificates" not in machine_patch(cluster, cluster.nodes[0])
-
-
-def test_the_api_s_gate_needs_no_credentials_and_takes_a_refusal_for_an_answer() -> None:
-    cluster = shipped_plan("homelab").cluster
-    assert cluster
-    words = api_answers(cluster).split()
-    assert words[-1] == "https://192.168.1.100:6443/readyz"
-    assert "--retry-all-errors" in words
-    assert "--fail" not in words, "Talos answers 401 to anonymous requests, and that is an answer"

@@ -94,10 +94,68 @@ def test_control_planes_are_touched_one_after_the_other_and_workers_after_the_bo
     assert set(roles) == {apply.name for apply in applies}, "a node left out of the apply loop"
     planes = sorted(apply.name for apply in applies if roles[apply.name] == "control-plane")
     for before, after in pairwise(planes):
-        assert before in names(recording, recording.named(after).depends_on)
+        back = before.replace("-apply-", "-back-")
+        assert back in names(recording, recording.named(after).depends_on), "it may reboot: its return is waited for"
+        assert before in names(recording, recording.named(back).depends_on)
     for apply in applies:
         waits = names(recording, apply.depends_on)
         assert ("arda-bootstrap" in waits) is (roles[apply.name] == "worker")
+
+
+GATES = ("talos-api", "etcd", "api", "cni", "nodes")
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_every_machine_is_upgraded_alone_after_a_snapshot_and_kubernetes_last(lab: str) -> None:
+    recording, nodes = recorded(lab), raw(lab)["cluster"]["nodes"]
+    order = sorted(nodes, key=lambda name: (nodes[name]["role"], name))
+    chain = ["arda-tools", "arda-snapshot", *(f"arda-upgrade-{name}" for name in order), "arda-upgrade-kubernetes"]
+    for before, after in pairwise(chain):
+        assert before in names(recording, recording.named(after).depends_on)
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_a_configuration_is_applied_to_what_understands_it(lab: str) -> None:
+    """One for a new Talos is refused by an old one; one for a new Kubernetes brings it up on a single node."""
+    recording = recorded(lab)
+    for apply in recording.typed("talos:machine/configurationApply:ConfigurationApply"):
+        assert "arda-upgrade-kubernetes" in names(recording, apply.depends_on)
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_nothing_in_the_cluster_waits_for_a_worker(lab: str) -> None:
+    """A dead worker held back Cilium, the gateways and GitOps."""
+    recording, nodes = recorded(lab), raw(lab)["cluster"]["nodes"]
+    late = {f"arda-apply-{name}" for name, node in nodes.items() if node["role"] == "worker"} | {"arda-gate-nodes"}
+    for resource in recording.resources.values():
+        if resource.name not in late and not resource.name.startswith("arda-leave-"):
+            assert not late & names(recording, resource.depends_on), resource.name
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_the_five_gates_come_in_their_order(lab: str) -> None:
+    recording = recorded(lab)
+
+    def before(name: str) -> set[str]:
+        resource = recording.named(name)
+        found = names(recording, resource.depends_on)
+        if resource.provider:
+            found = found | {resource.provider.split("::")[3]}
+        return found.union(*(before(each) for each in found))
+
+    for lower, higher in pairwise(GATES):
+        assert f"arda-gate-{lower}" in before(f"arda-gate-{higher}")
+    assert "arda-gate-talos-api" in before("arda-bootstrap")
+    assert "arda-gate-api" in before("arda-kubernetes")
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_credentials_reach_commands_on_standard_input_only(lab: str) -> None:
+    for command in recorded(lab).typed("command:local:Command"):
+        assert "environment" not in command.inputs
+        assert not command.inputs.get("addPreviousOutputInEnv")
+        if "talosctl" in command.inputs["create"] and command.name != "arda-tools":
+            assert secret_leaves(command.wire["stdin"]), command.name
 
 
 @pytest.mark.parametrize("lab", SHIPPED)

@@ -168,8 +168,8 @@ def _ask_proxy(who: Firmware, server: str, address: str, item: str) -> list[dict
 
 
 def _fetch(server: str, name: str) -> dict[str, Any]:
-    """A file by TFTP: its size, or the error the server gave."""
-    size, expected = 0, 1
+    """A file by TFTP: its size and beginning, or the error the server gave."""
+    content, expected = b"", 1
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
         wire.settimeout(5)
         wire.sendto(b"\0\1" + name.encode() + b"\0octet\0", (server, 69))
@@ -177,12 +177,12 @@ def _fetch(server: str, name: str) -> dict[str, Any]:
             packet, peer = wire.recvfrom(65536)
             code, number = struct.unpack_from("!HH", packet)
             if code == 5:
-                return {"name": name, "size": None, "error": packet[4:-1].decode("latin-1")}
+                return {"name": name, "size": None, "text": packet[4:-1].decode("latin-1")}
             wire.sendto(struct.pack("!HH", 4, number), peer)
             if number == expected & 0xFFFF:
-                size, expected = size + len(packet) - 4, expected + 1
+                content, expected = content + packet[4:], expected + 1
                 if len(packet) < 516:
-                    return {"name": name, "size": size, "error": None}
+                    return {"name": name, "size": len(content), "text": content[:4096].decode("latin-1")}
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-SCRATCH = ("/run", "/srv", "/var/cache", "/var/lib", "/var/log", "/etc/nginx/conf.d")
-"""Directories that are empty and the test's own inside: what is tested finds its files at its real paths."""
+SCRATCH = ("/run", "/srv", "/var/cache", "/var/lib", "/var/log")
+"""Directories that are empty and the test's own inside, so that what is tested has its files at its real paths."""
 
 OUTSIDE_ROOT = os.geteuid() != 0
 
@@ -64,7 +64,7 @@ class Lan:
 
     def start(self, name: str, machine: str, *command: str) -> None:
         """Starts a program that stays; what it says is `log(name)`."""
-        with (self.logs / f"{name}.log").open("wb") as log:
+        with (self.logs / f"{name}.log").open("ab") as log:
             self.started[name] = subprocess.Popen(
                 self._inside(machine, command), stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
             )
@@ -92,7 +92,10 @@ class Lan:
 def _setup(machines: Mapping[str, Mapping[str, list[str]]]) -> Iterator[str]:
     """The shell lines that make the namespaces; the first address of an interface is its primary one."""
     yield from (f"mount -t tmpfs -o mode=755 scratch {directory}" for directory in SCRATCH)
-    yield "mkdir /run/netns"
+    # /etc is a copy of the test's own; what an ordinary user may not read there is nothing that is needed
+    yield "mkdir -p /run/etc /run/netns"
+    yield "cp -a /etc/. /run/etc 2>/dev/null || true"
+    yield "mount --bind /run/etc /etc"
     for segment in sorted({segment for segments in machines.values() for segment in segments}):
         yield f"ip link add name br-{segment} type bridge forward_delay 0 mcast_snooping 0"
         yield f"ip link set br-{segment} up"

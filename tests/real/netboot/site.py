@@ -5,7 +5,9 @@ what is under test: what a test needs besides comes on the command line.
 """
 
 import json
+import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +18,7 @@ from typing import Any
 import yaml
 
 from model.plan import Plan
-from render import dnsmasq, ipxe
+from render import boot_files
 from tests.labs import ROOT
 from tests.real.netboot import firmware
 from tests.real.netboot.lan import OUTSIDE_ROOT, Lan, lan
@@ -34,14 +36,13 @@ LOADERS = {
 NGINX_CONF = """\
 {user}error_log stderr notice;
 pid /run/nginx.pid;
-daemon off;
 events {{}}
 http {{
   include /etc/nginx/mime.types;
   default_type application/octet-stream;
   log_format main '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
                   '"$http_referer" "$http_user_agent" "$http_x_forwarded_for"';
-  access_log /var/log/nginx/access.log main;
+  access_log /dev/stdout main;
   include /etc/nginx/conf.d/*.conf;
 }}
 """
@@ -49,18 +50,24 @@ http {{
 
 ACCESS = re.compile(r'"GET (\S+) HTTP/[\d.]+" (\d+)')
 SENT = re.compile(r"sent (\S+) to \S+$", re.MULTILINE)
-ABSENT = re.compile(r"file (\S+) not found", re.MULTILINE)
 
 
-def _manifests(name: str) -> list[dict[str, Any]]:
-    return list(yaml.safe_load_all((NETBOOT / name).read_text()))
+def _documents() -> list[dict[str, Any]]:
+    return [one for file in sorted(NETBOOT.rglob("*.yaml")) for one in yaml.safe_load_all(file.read_text())]
 
 
-def _pod(name: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """A shipped DaemonSet's first container, and where it mounts each volume."""
-    daemon = next(one for one in _manifests(name) if one["kind"] == "DaemonSet")
-    container = daemon["spec"]["template"]["spec"]["containers"][0]
-    return container, {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+def _workload(image: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """The shipped container that runs an image, and its volumes by the path it mounts them at."""
+    pods = [one["spec"]["template"]["spec"] for one in _documents() if "template" in one.get("spec", {})]
+    pod = next(pod for pod in pods if image in pod["containers"][0]["image"])
+    volumes = {volume["name"]: volume for volume in pod["volumes"]}
+    container = pod["containers"][0]
+    return container, {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
+
+
+def _mounted(image: str, volume: str) -> str:
+    """Where a shipped container mounts a volume."""
+    return next(path for path, found in _workload(image)[1].items() if found["name"] == volume)
 
 
 class Site:
@@ -76,17 +83,29 @@ class Site:
         self.net, self.plan, self.tool = net, plan, tool
         self.address = plan.network.netboot.address
 
+    def _start(self, image: str, *more: str) -> None:
+        """A shipped container: its ConfigMaps where it mounts them, its command word for word.
+
+        `more` are arguments that only the test wants; the name on PATH is a script that adds them.
+        """
+        container, volumes = _workload(image)
+        published = {**{one["metadata"]["name"]: one["data"] for one in _documents() if one["kind"] == "ConfigMap"}}
+        published |= boot_files.published(self.plan.network)
+        for path, volume in volumes.items():
+            self.net.path(path).mkdir(parents=True, exist_ok=True)
+            for name, text in published.get(volume.get("configMap", {}).get("name", ""), {}).items():
+                self.net.write(f"{path}/{name}", text)
+        wrapper = f"/run/bin/{image}"
+        self.net.write(wrapper, f'#!/bin/sh\nexec {shlex.join([self.tool(image), *more])} "$@"\n')
+        self.net.path(wrapper).chmod(0o755)
+        self.net.start(image, "server", "env", f"PATH=/run/bin:{os.defpath}", *container["command"])
+
     def start_dnsmasq(self) -> None:
-        """Ours, as its container starts it, with more to read in its log."""
-        container, mounts = _pod("dnsmasq/daemonset.yaml")
-        self.net.write(f"{mounts['configuration']}/dnsmasq.conf", dnsmasq.configuration(self.plan.network))
-        self.net.path(mounts["leases"]).mkdir(parents=True, exist_ok=True)
+        """Ours, as its container starts it, with more to read in its log and iPXE's loaders where it looks."""
         for name, source in LOADERS.items():
             if Path(source).exists():
-                self.net.write(f"{mounts['loaders']}/{name}", Path(source).read_bytes())
-        more = ["--log-dhcp", "--log-queries", *(["--user=root"] if OUTSIDE_ROOT else [])]
-        script = str(container["command"][-1]).replace("exec dnsmasq", f"exec {self.tool('dnsmasq')} {' '.join(more)}")
-        self.net.start("dnsmasq", "server", "sh", "-c", script)
+                self.serve_tftp(name, Path(source).read_bytes())
+        self._start("dnsmasq", "--log-dhcp", "--log-queries", *(["--user=root"] if OUTSIDE_ROOT else []))
         self.net.wait("dnsmasq answers", lambda: "TFTP root is" in self.net.log("dnsmasq"))
 
     def start_router(self) -> None:
@@ -105,32 +124,21 @@ class Site:
         self.net.wait("the router answers", lambda: "started, version" in self.net.log("router"))
 
     def start_nginx(self) -> None:
-        """The boot server with the part that Git ships, serving what is rendered."""
-        _, mounts = _pod("pi-netboot/http.yaml")
-        assert self.plan.network.netboot
-        shipped = next(one for one in _manifests("pi-netboot/http.yaml") if one["kind"] == "ConfigMap")
-        for name, text in shipped["data"].items():
-            self.net.write(f"{mounts['server']}/{name}", text)
-        for name, script in ipxe.scripts(self.plan.network.netboot).items():
-            self.net.write(f"{mounts['scripts']}/{name}", script)
-        self.net.path("/var/log/nginx").mkdir(exist_ok=True)
-        self.net.path("/var/lib/nginx").mkdir(exist_ok=True)
+        """The boot server as its container starts it, inside what its image's own nginx.conf says."""
+        for directory in ("/var/log/nginx", "/var/lib/nginx"):
+            self.net.path(directory).mkdir(exist_ok=True)
         # In a user namespace nobody but root exists, so the workers cannot change to another
         self.net.write("/run/nginx.conf", NGINX_CONF.format(user="user root;\n" if OUTSIDE_ROOT else ""))
-        command = [self.tool("nginx"), "-e", "stderr", "-c", "/run/nginx.conf"]
-        self.net.run("server", *command, "-t")
-        self.net.start("nginx", "server", *command)
+        self._start("nginx", "-e", "stderr", "-c", "/run/nginx.conf")
         self.net.wait("nginx answers", lambda: "start worker process" in self.net.log("nginx"))
 
     def serve_image(self, path: str, content: bytes) -> None:
         """A kernel or initramfs where the boot server mounts them; `path` as a script asks for it."""
-        _, mounts = _pod("pi-netboot/http.yaml")
-        self.net.write(f"{mounts['images']}/{path.removeprefix('talos/')}", content)
+        self.net.write(f"{_mounted('nginx', 'images')}/{path.removeprefix('talos/')}", content)
 
     def serve_tftp(self, name: str, content: bytes) -> None:
         """A file under the TFTP root."""
-        _, mounts = _pod("dnsmasq/daemonset.yaml")
-        self.net.write(f"{mounts['loaders']}/{name}", content)
+        self.net.write(f"{_mounted('dnsmasq', 'loaders')}/{name}", content)
 
     def ask(self, machine: str, text: str) -> list[dict[str, Any]]:
         """What firmware in `machine` is answered; `text` from `firmware.request`."""
@@ -138,14 +146,14 @@ class Site:
 
     def fetched_by_http(self) -> list[str]:
         """What was asked of nginx and found, in order, each once."""
-        log = self.net.path("/var/log/nginx/access.log").read_text()
-        return list(dict.fromkeys(path for path, status in ACCESS.findall(log) if status.startswith("2")))
+        asked = ACCESS.findall(self.net.log("nginx"))
+        return list(dict.fromkeys(path for path, status in asked if status.startswith("2")))
 
     def fetched_by_tftp(self) -> list[str]:
         """What was asked of dnsmasq's TFTP and sent, in order, each once, as seen from its root."""
-        _, mounts = _pod("dnsmasq/daemonset.yaml")
         sent = SENT.findall(self.net.log("dnsmasq"))
-        return list(dict.fromkeys(path.removeprefix(mounts["loaders"]).lstrip("/") for path in sent))
+        root = f"{_mounted('dnsmasq', 'loaders')}/"
+        return list(dict.fromkeys(path.removeprefix(root) for path in sent))
 
 
 @contextmanager

@@ -4,8 +4,10 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from render import ipxe
+from tests.labs import planned, raw
 from tests.real.netboot import firmware
 from tests.real.netboot.site import LOADERS, Site
 
@@ -51,6 +53,19 @@ def test_every_file_that_a_script_fetches_is_served(served: Site) -> None:
         path = urlsplit(url).path
         served.serve_image(path.lstrip("/"), b"an image")
         assert _get(served, path) == ("200", "an image")
+
+
+def test_a_machine_that_nobody_listed_is_written_down_with_the_entry_to_add(served: Site) -> None:
+    said = "name=machine-02-00-00-00-99-01&mac=02:00:00:00:99:01&serial=MXL1234&model=HP%20ProDesk&arch=x86_64"
+    assert _get(served, f"/unknown.ipxe?{said}")[0] == "200"
+    assert _get(served, "/unknown.ipxe?mac=;rm")[0] == "200", "what is no MAC is not written down"
+    heading, entry = served.net.path("/var/log/discovered/discovered.log").read_text().splitlines()
+    assert "model HP%20ProDesk, serial MXL1234, x86_64" in heading
+    (name, values), *others = yaml.safe_load(entry).items()
+    assert (name, values["mac"], others) == ("machine-02-00-00-00-99-01", "02:00:00:00:99:01", [])
+    edited = raw("homelab")
+    edited["cluster"]["nodes"] |= {name: {"address": "192.168.1.107", "port": "usw-pro-24/17"} | values}
+    assert planned(edited).cluster, "the entry can be added as it stands, with an address and a port"
 
 
 def test_what_is_not_there_is_not_found_and_no_listing_is_given(served: Site) -> None:

@@ -23,6 +23,7 @@ _KINDS = {
     "replicas.longhorn.io": "Replica",
     "cephclusters.ceph.rook.io": "CephCluster",
     "cephcluster": "CephCluster",
+    "poddisruptionbudgets": "PodDisruptionBudget",
 }
 """Words for kinds of objects."""
 

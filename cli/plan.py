@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
-from cli import check
+from cli import check, plan_network
 from cli.console import console, table, title
 from cli.stack_files import StackFile
-from model.addresses import NetworkPlan
 from model.ainur import BootstrapPlan
 from model.edge import EdgePlan
 from model.gitops import GitopsClusterPlan
 from model.plan import Plan
 from model.plan import plan as decide
 from model.talos import ClusterPlan
+from render import router
 
 FINE, REFUSED = 0, 1
 
@@ -55,7 +55,8 @@ def plain(value: Any) -> Any:
 
 
 def _show(out: Console, decided: Plan) -> None:
-    _network(out, decided.network)
+    plan_network.network(out, decided.network)
+    plan_network.power(out, decided.power)
     if decided.bootstrap:
         _bootstrap(out, decided.bootstrap)
     if decided.cluster:
@@ -64,34 +65,8 @@ def _show(out: Console, decided: Plan) -> None:
     _edge(out, decided.edge)
     if decided.gitops:
         _gitops(out, decided.gitops)
-    _lines(out, "What the router must be told, by hand", _router(decided.network))
+    _lines(out, "What the router must be told, by hand", router.checklist(decided.network))
     _lines(out, "What a destroyed stack leaves standing, on purpose", decided.leftovers)
-
-
-def _network(out: Console, network: NetworkPlan) -> None:
-    title(out, "Eä, the network", f"zone {network.zone}, names of others from {', '.join(network.resolvers)}")
-    rows = (
-        (vlan.name, vlan.tag or "untagged", vlan.subnet, vlan.gateway, vlan.dhcp or "router", vlan.range, vlan.space.free)
-        for vlan in network.vlans
-    )
-    table(out, ("VLAN", "tag", "subnet", "gateway", "DHCP", "range", "free"), rows)
-    out.print()
-    table(
-        out,
-        ("address", "name", "is a", "VLAN", "MAC"),
-        ((host.address, host.name, host.kind, host.vlan, host.mac) for host in network.hosts),
-    )
-    if network.netboot:
-        out.print()
-        out.print(f"  netbooted from {network.netboot.address}:")
-        table(
-            out,
-            ("machine", "MAC", "gets"),
-            (
-                (entry.name, entry.mac or "any other", entry.image.hardware if entry.image else "its local disk")
-                for entry in network.netboot.entries
-            ),
-        )
 
 
 def _bootstrap(out: Console, bootstrap: BootstrapPlan) -> None:
@@ -159,26 +134,6 @@ def _gitops(out: Console, clusters: Iterable[GitopsClusterPlan]) -> None:
     title(out, "GitOps", f"{first.engine}, from {first.repository} at {first.revision}")
     rows = ((one.cluster, category, folder) for one in clusters for category, folder in one.categories)
     table(out, ("cluster", "category", "folder"), rows)
-
-
-def _router(network: NetworkPlan) -> Iterator[str]:
-    """The router is its owner's: what this program needs of it, as a checklist."""
-    leased_by_router = set()
-    for vlan in network.vlans:
-        tag = f"tag {vlan.tag}" if vlan.tag else "untagged"
-        yield f"VLAN {vlan.name}: {tag}, {vlan.subnet}, gateway {vlan.gateway}"
-        if vlan.dhcp == "server":
-            yield f"VLAN {vlan.name}: no DHCP from the router, ours owns the leases"
-            continue
-        leased_by_router.add(vlan.name)
-        if vlan.range:
-            yield f"VLAN {vlan.name}: DHCP leases {vlan.range}"
-    if network.netboot and network.netboot.vlan in leased_by_router:
-        vlan, server = network.netboot.vlan, network.netboot.address
-        yield f"VLAN {vlan}: DHCP option 66 (TFTP server) {server}, for the Raspberry Pis"
-    for host in network.hosts:
-        if host.reserve and host.vlan in leased_by_router:
-            yield f"reserve {host.address} for {host.mac} ({host.name})"
 
 
 def _lines(out: Console, heading: str, lines: Iterable[str]) -> None:

@@ -94,13 +94,21 @@ class Ups(Shape):
     watts: Positive
     """What it can carry, in watts (not VA)."""
     feeds: tuple[Name, ...] = Field(min_length=1)
-    """The switches, nodes and devices that die with it."""
+    """The supplies, switches, nodes and devices that hang on it."""
     vlan: Name | None = None
     """VLAN of its management address."""
     address: Address | None = None
     """Its management address."""
     watcher: Name | None = None
     """The device that watches it and tells the others to shut down."""
+    driver: Literal["usbhid-ups", "blazer_usb", "nutdrv_qx", "apcsmart", "snmp-ups"] = "usbhid-ups"
+    """The driver of Network UPS Tools that speaks to it."""
+    runtime_minutes: Positive | None = None
+    """How long it carries what hangs on it. Left out: not judged."""
+    shutdown_after: Positive = 120
+    """Seconds on battery before the watcher begins to shut the lab down; a low battery begins it at once."""
+    stage_seconds: Positive = 60
+    """Seconds that each stage of the shutdown is given: workers, storage, control planes, the bootstrap cluster."""
 
 
 class Supply(Shape):
@@ -111,7 +119,7 @@ class Supply(Shape):
     watts: Positive
     """What it delivers."""
     feeds: tuple[Name, ...] = Field(min_length=1)
-    """The switches, nodes and devices that it feeds."""
+    """The supplies, switches, nodes and devices that it feeds."""
 
 
 class Device(Shape):

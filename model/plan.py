@@ -11,6 +11,7 @@ from model.edge import EdgePlan, plan_edge
 from model.environment import Environment
 from model.gitops import GitopsClusterPlan, plan_gitops
 from model.netboot import NETBOOT_NAMESPACE, boot_entries
+from model.power import PowerPlan, plan_power
 from model.talos import ClusterPlan, plan_cluster
 from model.tree import Chart, Tree, seed
 
@@ -22,6 +23,7 @@ class Plan:
     name: str
     domain: str
     network: NetworkPlan
+    power: PowerPlan
     bootstrap: BootstrapPlan | None
     cluster: ClusterPlan | None
     cni: Chart | None
@@ -61,6 +63,7 @@ def plan(environment: Environment, tree: Tree) -> Plan:
         name=environment.name,
         domain=environment.domain,
         network=plan_network(environment, hosts(environment), zone, boot_entries(environment, cluster)),
+        power=plan_power(environment),
         bootstrap=bootstrap,
         cluster=cluster,
         cni=cni,

@@ -11,7 +11,11 @@ from model.environment import Environment
 from model.laws.claims import batteries, devices, machines, supplies, switches
 from model.laws.ports import plugged
 from model.laws.registry import Breach, law
-from model.laws.words import nearest
+from model.laws.words import listed, nearest
+from model.power import batteries as by_name
+from model.power import dies_with, draws
+from model.power import supplies as shared
+from model.shutdown import shutdown
 
 NODES = ("cluster.nodes", "bootstrap.nodes")
 FULL = 0.8
@@ -90,13 +94,6 @@ def poe_ports_exist(env: Environment) -> Iterator[Breach]:
             yield Breach(f"{path}.poe_ports", message, f"nearest: {switch.ports}", f"{path}.ports")
 
 
-def draws(env: Environment) -> dict[str, int]:
-    """Watts by name of whatever can hang on a UPS; a switch's own draw includes what it feeds over PoE."""
-    loads = poe_loads(env)
-    found = {one.name: 0 if one.poe else one.watts for one in machines(env)}
-    return found | {name: switch.watts + loads.get(path, 0) for path, name, switch in switches(env)}
-
-
 def _sources(env: Environment) -> list[tuple[str, str, Ups | Supply]]:
     """(path, name, source) of everything with a limit that machines hang on."""
     return [*batteries(env), *supplies(env)]
@@ -104,12 +101,12 @@ def _sources(env: Environment) -> list[tuple[str, str, Ups | Supply]]:
 
 @law("network-power-unknown")
 def source_feeds_what_exists(env: Environment) -> Iterator[Breach]:
-    """A UPS or shared power supply feeds switches, machines and devices that exist."""
+    """A UPS or shared power supply feeds supplies, switches, machines and devices that exist."""
     known = draws(env)
     for path, name, source in _sources(env):
         for index, fed in enumerate(source.feeds):
             if fed not in known:
-                message = f"{name} feeds '{fed}', which is no machine, switch or device"
+                message = f"{name} feeds '{fed}', which is no machine, switch, supply or device"
                 yield Breach(f"{path}.feeds.{index}", message, nearest(fed, known), "network.racks", NODES)
 
 
@@ -122,7 +119,32 @@ def source_feeds_once(env: Environment) -> Iterator[Breach]:
                 yield Breach(f"{path}.feeds.{index}", f"{name} feeds {fed} twice", "leave one out")
 
 
-@law("network-power-budget", unless=("network-power-twice",))
+@law("network-power-loop")
+def supplies_end_somewhere(env: Environment) -> Iterator[Breach]:
+    """No shared power supply feeds itself, over others or at once."""
+    every = shared(env)
+    for path, name, supply in supplies(env):
+        below, new = set[str](), set(supply.feeds)
+        while new:
+            below |= new
+            new = {fed for one in new if one in every for fed in every[one].feeds} - below
+        if name in below:
+            yield Breach(f"{path}.feeds", f"{name} feeds {listed(supply.feeds)}, and so itself", "end the circle")
+
+
+@law("network-power-both", "warning", unless=("network-poe-none", "network-port-switch"))
+def poe_has_one_source(env: Environment) -> Iterator[Breach]:
+    """A machine that is fed by its cable hangs on nothing else: the budget counts it at its switch alone."""
+    wired = {machine.name: machine for machine, _, _, _ in plugged(env) if machine.poe}
+    for path, name, source in _sources(env):
+        for index, fed in enumerate(source.feeds):
+            if fed in wired:
+                message = f"{name} feeds {fed}, which {str(wired[fed].port).partition('/')[0]} feeds over PoE"
+                hint = "leave it out here, or set it to a power supply of its own"
+                yield Breach(f"{path}.feeds.{index}", message, hint, wired[fed].path)
+
+
+@law("network-power-budget", unless=("network-power-twice", "network-power-loop"))
 def source_holds(env: Environment) -> Iterator[Breach]:
     """What hangs on a UPS or a shared power supply draws no more than it carries, all at their worst at once."""
     known = draws(env)
@@ -154,3 +176,16 @@ def ups_watcher_survives(env: Environment) -> Iterator[Breach]:
         if not (machine and machine.poe and switch in ups.feeds):
             message = f"{ups.watcher} watches {name} but does not hang on it: it goes dark with the mains"
             yield Breach(f"{path}.watcher", message, f"add {ups.watcher} to feeds", f"{path}.feeds")
+
+
+@law("network-ups-short", unless=("network-ups-watcher", "network-power-unknown"))
+def battery_outlasts_the_shutdown(env: Environment) -> Iterator[Breach]:
+    """A UPS carries the lab until the last machine is told to shut down."""
+    for path, name, ups in batteries(env):
+        if ups.watcher is None or ups.runtime_minutes is None:
+            continue
+        need = shutdown(env, name, by_name(env)[name], dies_with(env, name)).seconds
+        if need > ups.runtime_minutes * 60:
+            message = f"the shutdown takes {need} s from the mains' failure, and {name} lasts {ups.runtime_minutes} min"
+            hint = "begin earlier (shutdown_after), or give the stages less time (stage_seconds)"
+            yield Breach(f"{path}.runtime_minutes", message, hint, f"{path}.shutdown_after")

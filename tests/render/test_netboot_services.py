@@ -47,12 +47,13 @@ def test_dnsmasq_answers_on_the_pis_own_link_alone() -> None:
     assert re.findall("^interface=(.*)$", dnsmasq.configuration(NETWORK), re.MULTILINE) == ["eth0"]
 
 
-def test_uefi_http_boot_is_offered_where_dnsmasq_leases_and_tells_the_client_that_it_is_meant() -> None:
-    """As proxy dnsmasq 2.90 answers PXE clients only: tried with a raw client."""
-    assert "HTTPClient" not in dnsmasq.configuration(NETWORK)
-    lines = dnsmasq.configuration(_edited()).splitlines()
-    assert "dhcp-match=set:http-efi-x64,option:client-arch,16" in lines
-    assert "dhcp-option-force=tag:lab,tag:http-efi-x64,tag:!ipxe,option:vendor-class,HTTPClient" in lines
+def test_uefi_http_boot_is_offered_and_the_client_told_that_it_is_meant() -> None:
+    """Beside the router a raw client got no answer: as proxy dnsmasq answers PXEClient alone, until told of others."""
+    for network in (NETWORK, _edited()):
+        lines = dnsmasq.configuration(network).splitlines()
+        assert "dhcp-pxe-vendor=PXEClient,HTTPClient" in lines
+        assert "dhcp-match=set:http-efi-x64,option:client-arch,16" in lines
+        assert "dhcp-option-force=tag:lab,tag:http-efi-x64,tag:!ipxe,option:vendor-class,HTTPClient" in lines
 
 
 def test_only_loaders_that_are_there_are_offered() -> None:

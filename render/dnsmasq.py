@@ -91,15 +91,15 @@ dhcp-option=tag:{{ on }},tag:pi,option:tftp-server,{{ server }}
 pxe-service=tag:{{ on }},{{ one.tags }},tag:!ipxe,{{ one.system }},"iPXE",{{ one.file }},{{ server }}
 dhcp-boot=tag:{{ on }},{{ one.tags }},tag:!ipxe,{{ one.file }},,{{ server }}
 {% endfor -%}
-{% if leased -%}
+{% if over_http -%}
+# UEFI's HTTP boot: as proxy dnsmasq answers no vendor class but these
+dhcp-pxe-vendor=PXEClient,HTTPClient
+{% endif -%}
 {% for loader, number, file in over_http -%}
 dhcp-match=set:http-{{ loader }},option:client-arch,{{ number }}
 dhcp-boot=tag:{{ on }},tag:http-{{ loader }},tag:!ipxe,http://{{ server }}/loaders/{{ file }},,{{ server }}
 dhcp-option-force=tag:{{ on }},tag:http-{{ loader }},tag:!ipxe,option:vendor-class,HTTPClient
 {% endfor -%}
-{% else -%}
-# UEFI's HTTP boot (architecture 16) is not answered: as proxy dnsmasq answers PXE clients only. It then boots by TFTP
-{% endif -%}
 # The second time iPXE itself asks, and must get the script: the loader again would be a loop
 dhcp-boot=tag:{{ on }},tag:ipxe,http://{{ server }}/boot.ipxe,,{{ server }}
 {% endif %}"""

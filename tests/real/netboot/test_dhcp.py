@@ -92,6 +92,20 @@ def test_a_pi_sees_the_words_it_waits_for_and_no_loader(
     assert "67" not in ours["options"]
 
 
+@pytest.mark.parametrize("mode", ["proxy", "server"])
+@pytest.mark.parametrize(("architecture", "loader"), [(16, "snponly.efi"), (19, "snponly-arm64.efi")])
+def test_uefi_that_boots_by_http_is_told_a_url(
+    mode: str, architecture: int, loader: str, request: pytest.FixtureRequest
+) -> None:
+    """Beside the router dnsmasq said nothing to these: as proxy it answers vendor class PXEClient, until told more."""
+    site: Site = request.getfixturevalue(f"{mode}_site")
+    offers = _discover(site, firmware.uefi(VALINOR, architecture), enough=2 if mode == "proxy" else 1)
+    (ours,) = [offer for offer in offers if offer["server"] == PI]
+    assert bytes.fromhex(ours["options"]["60"]) == b"HTTPClient", "what does not say so is passed over"
+    named = bytes.fromhex(ours["options"].get("67", "")).rstrip(b"\0").decode() or ours["file"]
+    assert named == f"http://{NETBOOT}/loaders/{loader}"
+
+
 @pytest.mark.parametrize(("who", "file"), DIRECT)
 def test_as_server_each_firmware_is_told_its_loader_with_its_address(server_site: Site, who: Firmware, file: str):
     (offer,) = _discover(server_site, who, enough=1)

@@ -36,6 +36,14 @@ def test_tftp_sends_every_loader_whole_and_nothing_else(proxy_site: Site, tmp_pa
     assert sizes == {**{name: len(name) * 10_000 for name in LOADERS}, "absent.efi": None, "../../etc/passwd": None}
 
 
+def test_uefi_that_boots_by_http_finds_its_loader_and_nothing_else_of_tftp_s(served: Site) -> None:
+    served.serve_tftp("snponly.efi", b"a loader")
+    served.serve_tftp("a1b2c351/cmdline.txt", b"a Pi's")
+    assert _get(served, "/loaders/snponly.efi") == ("200", "a loader")
+    assert _get(served, "/loaders/a1b2c351/cmdline.txt")[0] == "404"
+    assert _get(served, "/loaders/..%2f..%2fetc/passwd")[0] in ("400", "404")
+
+
 def test_every_script_is_served_as_it_was_rendered(served: Site) -> None:
     assert served.plan.network.netboot
     for name, script in ipxe.scripts(served.plan.network.netboot).items():

@@ -51,19 +51,21 @@ class OverlayFact(NamedTuple):
 OVERLAYS: Mapping[str, OverlayFact] = {
     name: OverlayFact(f"siderolabs/{image}", firmware)
     for image, firmware, names in (
-        ("sbc-raspberrypi", "raspberry-pi", "rpi_generic rpi_5"),
+        ("sbc-raspberrypi", "raspberry-pi", "rpi_generic rpi_5 revpi_generic"),
         (
             "sbc-rockchip",
             "u-boot",
-            "helios64 nanopi-r4s nanopi-r5s nanopi-r6c orangepi-5 orangepi-5-plus orangepi-r1-plus-lts rock4cplus "
-            "rock4se rock5a rock5b rock5t rock64 rockpi4 rockpi4c turingrk1",
+            "helios64 nanopi-r4s nanopi-r5s nanopi-r6c odroid-m1 orangepi-5 orangepi-5-max orangepi-5-plus "
+            "orangepi-r1-plus-lts radxa-zero-3e rock3b rock4cplus rock4se rock5a rock5b rock5t rock64 rockpi4 rockpi4c "
+            "rockpro64 turingrk1",
         ),
         ("sbc-allwinner", "u-boot", "bananapi_m64 libretech_all_h3_cc_h5 pine64"),
         ("sbc-jetson", "u-boot", "jetson_nano"),
     )
     for name in names.split()
 }
-"""Overlay → what it needs (the siderolabs/sbc-* repositories). Every board of these is arm64."""
+"""Overlay → what it needs (Talos' machinery, `platforms/sbcs.go`, which a test in tests/real holds this to, and the
+siderolabs/sbc-* repositories for newer boards). Every board of these is arm64."""
 
 
 class BootConfiguration(NamedTuple):

@@ -57,7 +57,9 @@ class Cluster(pulumi.ComponentResource):
         images = [self._register(image.hardware, image.schematic, tools) for image in plan.images]
         self._secrets = self._make_secrets(tools)
         self._client = talos.client_configuration(self._secrets, machine.ClientConfigurationArgs)
-        self.talosconfig = pulumi.Output.secret(self._talosconfig())
+        self.talosconfig = self._talosconfig(plan.control_planes, plan.members)
+        # What commands read: they name whom they ask, and are not run again because another node came or went
+        self._credentials = self._talosconfig((), ())
         for node in plan.nodes:
             Node(node, self)
         # A dead machine is forgotten first: until then etcd is not whole, and every gate below would wait for it
@@ -69,11 +71,11 @@ class Cluster(pulumi.ComponentResource):
             # before the reboot that it may bring, so it is the node's return that is waited for
             chain.append(self._apply(node, [*reachable, *chain[-1:]]))
             chain.append(self._back(node, chain[-1]))
-        answering = self._gate("talos-api", gates.talos_api_gate(plan), self.talosconfig, chain)
+        answering = self._gate("talos-api", gates.talos_api_gate(plan), self._credentials, chain)
         bootstrap = self._bootstrap(plan.control_planes[0], answering)
         workers = [self._apply(node, [*reachable, bootstrap]) for node in plan.workers]
         self.configured = [*chain, *workers]
-        self.etcd = self._gate("etcd", gates.etcd_gate(plan), self.talosconfig, [bootstrap])
+        self.etcd = self._gate("etcd", gates.etcd_gate(plan), self._credentials, [bootstrap])
         self._reach(plan.control_planes[0], environment, bootstrap)
         # Last, so that who joins in the same `up` has joined
         self._take_out("leaving", [*self.configured, self.etcd, self.provider])
@@ -81,7 +83,7 @@ class Cluster(pulumi.ComponentResource):
 
     def _take_out(self, state: str, after: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
         going = [node for node in self._plan.going if node.state == state]
-        return [take_out(self._plan, node, self.talosconfig, after, self) for node in going]
+        return [take_out(self._plan, node, self._credentials, after, self) for node in going]
 
     def _register(self, hardware: str, schematic: str, tools: pulumi.Resource) -> imagefactory.Schematic:
         opts = pulumi.ResourceOptions(parent=self, depends_on=[tools])
@@ -97,7 +99,7 @@ class Cluster(pulumi.ComponentResource):
 
     def _upgrade(self, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
         """Talos and Kubernetes at the versions of the data, one step after the other; gives the last."""
-        plan, config = self._plan, self.talosconfig
+        plan, config = self._plan, self._credentials
         kept = upgrades.snapshot(plan, standing=False), upgrades.snapshot(plan, standing=True)
         last = self._command("arda-snapshot", *kept, stdin=config, after=after)
         for node in (*plan.control_planes, *plan.workers):
@@ -108,7 +110,7 @@ class Cluster(pulumi.ComponentResource):
 
     def _back(self, node: ClusterNodePlan, applied: pulumi.Resource) -> local.Command:
         texts = [gates.back(self._plan, node, standing=known) for known in (bool(self._plan.adopt_secrets), True)]
-        return self._command(f"arda-back-{node.name}", *texts, stdin=self.talosconfig, after=[applied])
+        return self._command(f"arda-back-{node.name}", *texts, stdin=self._credentials, after=[applied])
 
     def _gate(
         self,
@@ -202,15 +204,17 @@ class Cluster(pulumi.ComponentResource):
         """Gate: every machine of the data is a Ready node, once `after` gave them a network. Nothing waits for it."""
         return self._gate("nodes", gates.nodes_gate(self._plan), self.kubeconfig, [*self.configured, *after])
 
-    def _talosconfig(self) -> pulumi.Output[str]:
+    def _talosconfig(
+        self, endpoints: Sequence[ClusterNodePlan], nodes: Sequence[ClusterNodePlan]
+    ) -> pulumi.Output[str]:
         """Endpoints are the control planes themselves, never the VIP: it is gone when it is needed most."""
         made = client.get_configuration_output(
             cluster_name=self._plan.name,
             client_configuration=talos.client_configuration(
                 self._secrets, client.GetConfigurationClientConfigurationArgs
             ),
-            endpoints=[node.address for node in self._plan.control_planes],
-            nodes=[node.address for node in self._plan.members],
+            endpoints=[node.address for node in endpoints],
+            nodes=[node.address for node in nodes],
             opts=pulumi.InvokeOutputOptions(parent=self),
         )
-        return made.talos_config
+        return pulumi.Output.secret(made.talos_config)

@@ -13,7 +13,7 @@ from foresight.boot_machines import Machine, machines
 from foresight.boot_manifest import DNSMASQ, Served
 from foresight.boot_secrets import leaks
 from model.environment import Environment
-from model.findings import Finding
+from model.findings import Finding, one_line
 from model.laws.foreseen import FORESEEN
 from model.plan import Plan
 
@@ -49,10 +49,10 @@ def predicted_files(
     `machine`: a node's name, or `unknown`. `firmware`: what it announces; left out, what its class most likely does.
     Errors: LookupError for a machine that the lab does not have, or that never asks the network.
     """
-    found = next(one for one in machines(environment, plan) if one.name == machine)
+    found = next((one for one in machines(environment, plan) if one.name == machine), None)
     served = boot_manifest.served(plan)
-    if served is None or not (firmware or found.firmwares):
-        raise LookupError(f"{machine} never asks the network")
+    if found is None or served is None or not (firmware or found.firmwares):
+        raise LookupError(f"{machine} is no machine of this lab that asks the network")
     conf = boot_dnsmasq.read(DNSMASQ, served.dnsmasq)
     return boot_walk.from_network(found, firmware or found.firmwares[0], conf, served).requests
 
@@ -68,20 +68,35 @@ def _chains(machine: Machine, conf: boot_dnsmasq.Configuration, served: Served |
 
 
 def findings(proof: Proof) -> list[Finding]:
-    """What is wrong, one finding a cause: machines that stumble over the same line share it."""
-    shared: dict[tuple[str, str], list[tuple[Chain | None, Trouble]]] = {}
-    told: list[tuple[Chain | None, Trouble]] = [(None, one) for one in proof.troubles]
-    told += [(chain, one) for chain in proof.chains for one in chain.troubles]
-    for chain, one in told:
-        shared.setdefault((one.code, str(one.line)), []).append((chain, one))
-    return [_finding(stumbled) for stumbled in shared.values()]
+    """What is wrong, one finding a cause: machines that stumble over one line share it, so do files with one fault."""
+    told: dict[tuple[str, str, str], list[tuple[Chain, Trouble]]] = {}
+    for chain in proof.chains:
+        for one in chain.troubles:
+            told.setdefault((one.code, str(one.line), one.hint), []).append((chain, one))
+    said: dict[tuple[str, str], list[Trouble]] = {}
+    for one in proof.troubles:
+        said.setdefault((one.code, one.message), []).append(one)
+    return [
+        *(_of_files(troubles) for troubles in said.values()),
+        *(_of_machines(stumbled) for stumbled in told.values()),
+    ]
 
 
-def _finding(stumbled: list[tuple[Chain | None, Trouble]]) -> Finding:
+def _of_files(troubles: list[Trouble]) -> Finding:
+    where = f"{_and_more([str(one.line) for one in troubles])}: "
+    return _finding(troubles[0], "network.netboot", where)
+
+
+def _of_machines(stumbled: list[tuple[Chain, Trouble]]) -> Finding:
     chain, trouble = stumbled[0]
-    names = list(dict.fromkeys(one.machine for one, _ in stumbled if one))
-    others = f" (and {', '.join(names[1:])})" if len(names) > 1 else ""
-    who = f"{names[0]}{others}: " if names else ""
-    path = chain.path if chain else "network.netboot"
-    where = f"{trouble.line}: " if trouble.line else ""
-    return Finding(trouble.code, FORESEEN[trouble.code].grade, path, f"{who}{where}{trouble.message}", trouble.hint)
+    names = list(dict.fromkeys(one.machine for one, _ in stumbled))
+    where = f", at {trouble.line}" if trouble.line else ""
+    return _finding(trouble, chain.path, f"{_and_more(names)}{where}: ")
+
+
+def _and_more(names: list[str]) -> str:
+    return f"{', '.join(names[:4])} and {len(names) - 4} more" if len(names) > 5 else ", ".join(names)
+
+
+def _finding(trouble: Trouble, path: str, who: str) -> Finding:
+    return Finding(trouble.code, FORESEEN[trouble.code].grade, path, f"{who}{one_line(trouble.message)}", trouble.hint)

@@ -3,6 +3,7 @@
 Owns the words that the interpreters of the rendered files share. Refuses to interpret any of them.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -119,6 +120,11 @@ class Stuck(Exception):
     def __init__(self, code: str, message: str, hint: str, line: Line | None = None) -> None:
         super().__init__(message)
         self.trouble = Trouble(code, message, hint, line)
+
+
+def brief(text: str) -> str:
+    """A text with every SHA-256 cut to its first eight digits, for a reader."""
+    return re.sub(r"\b([0-9a-f]{8})[0-9a-f]{56}\b", r"\1…", text)
 
 
 def lines(file: str, text: str) -> Iterator[Line]:

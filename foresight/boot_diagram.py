@@ -4,11 +4,10 @@ Owns the pictures' text. Refuses to draw it: Git's web pages draw Mermaid, `dot`
 """
 
 import hashlib
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from foresight.boot_chain import Chain, Step
+from foresight.boot_chain import Chain, Step, brief
 
 PARTIES = {"firmware": "machine", "iPXE": "machine", "kernel": "machine", "Talos": "machine", "disk": "machine"}
 """Actors that are parts of the machine itself."""
@@ -55,7 +54,7 @@ def _messages(step: Step) -> Iterator[Message]:
 
 def short(text: str) -> str:
     """A text without what nobody reads in a picture: the rest of a hash, of a kernel's arguments."""
-    text = re.sub(r"\b([0-9a-f]{8})[0-9a-f]{56}\b", r"\1…", text)
+    text = brief(text)
     words = text.split()
     return text if len(words) <= 14 else " ".join([*words[:3], "…"] if text.startswith("starts: ") else words)
 

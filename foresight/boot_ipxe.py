@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from foresight.boot_chain import Line, Requested, Stuck, Walk, lines
+from foresight.boot_chain import Line, Requested, Stuck, Walk, brief, lines
 from foresight.boot_firmware import PLATFORMS, Client
 from foresight.boot_manifest import Content, Served
 
@@ -104,7 +104,7 @@ class Ipxe:
         if content is None and not guarded:
             self.walk.trouble(
                 "boot-missing-file",
-                f"{address} is not served",
+                f"{brief(address)} is not served",
                 f"serve it at {self.served.address}, or name a file that is there",
                 line,
             )

@@ -4,7 +4,7 @@ Owns the order of things: discover, offer, loader, iPXE's own discover, script, 
 what a line means: that is the interpreters'.
 """
 
-from foresight.boot_chain import Chain, End, Firmware, Line, Requested, Stuck, Walk
+from foresight.boot_chain import Chain, End, Firmware, Line, Requested, Stuck, Walk, brief
 from foresight.boot_dnsmasq import Configuration
 from foresight.boot_firmware import Client, as_ipxe, client
 from foresight.boot_ipxe import Ipxe, Kernel
@@ -137,10 +137,11 @@ def _loader(walk: Walk, asks: Client, file: File, conf: Configuration, served: S
         requested = Requested("tftp", file.server, file.name, content is not None)
     walk.step(_who(asks), f"fetches {file.name} by {requested.protocol.upper()}", file.line, requested)
     if content is None:
+        loaders = [name for name, one in served.tftp.items() if one.kind == "loader"]
         raise Stuck(
             "boot-missing-file",
             f"{file.name} is not served by {requested.protocol.upper()}",
-            f"files that are: {', '.join(sorted(served.tftp))}" if requested.protocol == "tftp" else "serve it",
+            f"loaders that are: {', '.join(loaders) or 'none'}",
             file.line,
         )
     if content.runs_on != asks.loads:
@@ -205,7 +206,7 @@ def _judge(walk: Walk, machine: Machine, kernel: Kernel) -> None:
         elif machine.image and content.image != _folder(machine):
             walk.trouble(
                 "boot-foreign-image",
-                f"the {content.kind} is of {content.image}, its class boots {_folder(machine)}",
+                f"the {content.kind} is of {brief(content.image)}, its class boots {brief(_folder(machine))}",
                 "name the image of its own class and release",
                 line,
             )
@@ -227,6 +228,13 @@ def _judge_arguments(walk: Walk, arguments: tuple[str, ...], line: Line) -> None
 def from_disk(machine: Machine) -> Chain:
     """What a machine does that never asks the network."""
     walk = Walk()
+    if machine.origin == "network":
+        walk.trouble(
+            "boot-no-answer",
+            f"it is to boot from the network; its firmware, {machine.firmware}, never asks there, or nobody serves",
+            "boot: flashed, or network.netboot for those whose firmware asks",
+        )
+        return Chain(machine.name, machine.path, "no network boot", (), tuple(walk.troubles), "nothing")
     if machine.origin == "card":
         walk.step("firmware", "boots the SD card that carries its system; nothing is asked of the network")
     elif machine.image:

@@ -1,16 +1,18 @@
 """Everything there is to find about an environment before a stack of it is touched.
 
-Owns bringing together what the laws, the stack's name and the secrets' absence say, for `./lab check` and for the
-engine alike. Refuses to say it to anyone, and to stop anything.
+Owns bringing together what the laws, the stack's name, the secrets' absence and the boot-chain proof say, for
+`./lab check` and for the engine alike. Refuses to say it to anyone, and to stop anything.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from foresight import boot
 from model.environment import Environment
 from model.findings import Finding
 from model.laws import examine
 from model.laws.names import of_its_stack
+from model.plan import plan
 from model.tree import Tree
 from stacks import checkout, secrets
 
@@ -36,4 +38,7 @@ def judge(raw: object, stack: str, present: set[str], gitops: Path | None = None
     if examined.environment:
         findings += of_its_stack(examined.environment, stack)
         findings += secrets.missing(examined.environment, present)
+        if not any(finding.grade == "error" for finding in findings):
+            # Only what has no error has a plan, and only a plan has boot files to prove
+            findings += boot.findings(boot.prove(examined.environment, plan(examined.environment, tree)))
     return Judged(examined.environment, tree, findings)

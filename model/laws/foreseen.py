@@ -17,7 +17,7 @@ class Foreseen(NamedTuple):
 
 FORESEEN: dict[str, Foreseen] = {
     "boot-argument": Foreseen(
-        "error", "A Talos kernel is started with what it needs, and never installs over a disk that carries Talos."
+        "error", "A kernel is started with what it needs; Talos' never installs over a disk that carries Talos."
     ),
     "boot-foreign-image": Foreseen("error", "A machine boots the kernel and initrd of its own class and release."),
     "boot-loop": Foreseen("error", "Asking again leads on: iPXE never gets iPXE, no script comes back to itself."),

@@ -5,6 +5,7 @@ Owns docs/findings.md's text. Refuses to write it anywhere: it is committed, and
 
 from itertools import groupby
 
+from model.laws.foreseen import FORESEEN
 from model.laws.registry import LAWS
 
 GRADES = {"error": "**error**", "warning": "warning", "note": "note"}
@@ -70,6 +71,8 @@ def markdown() -> str:
     ordered = sorted(LAWS.values(), key=lambda law: law.code)
     for room, laws in groupby(ordered, key=lambda law: law.code.partition("-")[0]):
         lines += _table(room.capitalize(), [(law.code, law.grade, law.holds) for law in laws])
+    foreseen = [(code, one.grade, one.holds) for code, one in sorted(FORESEEN.items())]
+    lines += _table("What is rendered", foreseen)
     return "\n".join(lines)
 
 

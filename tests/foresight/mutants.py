@@ -81,7 +81,11 @@ def of(proof: boot.Proof, machine: str) -> list[Trouble]:
 def troubles(edit: Edit, mode: str = "proxy", firmware: str = "uefi", machine: str = "valinor-1") -> list[Trouble]:
     """What the proof says of homelab after an edit of what is served."""
     environment, served, plan = lab(mode, firmware)
-    return of(boot.prove(environment, plan, edit(served)), machine)
+    proof = boot.prove(environment, plan, edit(served))
+    for one in boot.findings(proof):
+        assert len(one.message) <= 240, f"too long to read: {one.message}"
+        assert len(one.hint) <= 200, f"too long to read: {one.hint}"
+    return of(proof, machine)
 
 
 def line(edit: Edit, file: str, text: str) -> Line:

@@ -1,0 +1,152 @@
+"""What the proof says of the labs that ship, of edits of them, and that `check` and the engine's door listen to it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from foresight import boot
+from foresight.boot_chain import Chain, Firmware, Requested
+from model.environment import Environment
+from model.laws.foreseen import FORESEEN
+from stacks.judgement import judge
+from tests.foresight.mutants import PI
+from tests.labs import ROOT, SHIPPED, planned, raw
+
+Raw = dict[str, Any]
+
+
+def _proof(edited: Raw) -> boot.Proof:
+    return boot.prove(Environment.model_validate(edited), planned(edited))
+
+
+def _chains(edited: Raw) -> dict[tuple[str, str], Chain]:
+    return {(one.machine, one.firmware): one for one in _proof(edited).chains}
+
+
+def _shown(requests: tuple[Requested, ...]) -> list[str]:
+    return [f"{one.protocol} {one.name}{'' if one.found else ' ?'}" for one in requests]
+
+
+@pytest.mark.parametrize("mode", ["proxy", "server"])
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_machine_of_a_shipped_lab_comes_up(name: str, mode: str) -> None:
+    edited = raw(name)
+    for vlan in edited["network"]["vlans"].values():
+        if "dhcp" in vlan:
+            vlan["dhcp"]["mode"] = mode
+    proof = _proof(edited)
+    assert boot.findings(proof) == []
+    nodes = {*edited["cluster"]["nodes"], *edited.get("bootstrap", {}).get("nodes", {})}
+    assert nodes <= {one.machine for one in proof.chains}
+    assert all(one.end != "nothing" for one in proof.chains)
+
+
+def test_a_netbooted_node_ends_in_its_own_kernel_whatever_its_firmware_announces() -> None:
+    for firmware, announced in (("uefi", {"7", "9", "16"}), ("bios", {"0"})):
+        edited = raw("homelab")
+        edited["hardware"]["prodesk-400-g4"]["firmware"] = firmware
+        edited["network"]["vlans"]["lab"]["dhcp"]["mode"] = "proxy"
+        chains = [one for (name, _), one in _chains(edited).items() if name == "istari-3"]
+        assert {one.firmware.rpartition(" ")[2].rstrip(")") for one in chains} == announced
+        assert {one.end for one in chains} == {"kernel"}
+        cluster = planned(edited).cluster
+        assert cluster
+        image = next(one for one in cluster.nodes if one.name == "istari-3").image
+        for one in chains:
+            assert one.requests[-2:] == (
+                Requested("http", "192.168.1.59", f"/{image.kernel_path}", True),
+                Requested("http", "192.168.1.59", f"/{image.initramfs_path}", True),
+            )
+
+
+def test_every_step_that_a_file_decides_names_its_line() -> None:
+    for one in _proof(raw("homelab")).chains:
+        for step in one.steps:
+            assert step.line is None or (step.line.text and step.line.number > 0), f"{one.machine}: {step}"
+        decided = [step for step in one.steps if step.actor in ("dnsmasq", "iPXE") and "asks DHCP" not in step.says]
+        assert all(step.line for step in decided), f"{one.machine}: a step of {decided} that nothing decides"
+
+
+def test_flashed_machines_ask_nothing_and_say_whose_image_they_carry() -> None:
+    for name in ("pitower", "turing"):
+        plan = planned(raw(name))
+        assert plan.cluster
+        for one, node in zip(_proof(raw(name)).chains, plan.cluster.nodes, strict=True):
+            assert (one.machine, one.requests, one.end) == (node.name, (), "disk")
+            assert any(node.image.schematic_id in step.says for step in one.steps)
+
+
+def test_an_unknown_machine_gets_what_the_lab_admits_and_only_where_it_runs() -> None:
+    edited = raw("homelab")
+    chains = [one for (name, _), one in _chains(edited).items() if name == "unknown"]
+    assert {one.end for one in chains} == {"kernel"}
+    environment, plan = Environment.model_validate(edited), planned(edited)
+    other = boot.predicted_files(environment, plan, "unknown", "uefi-arm64")
+    assert not [one for one in other if "/talos/" in one.name], "an amd64 kernel for an arm64 machine"
+    edited["network"]["netboot"] = {**edited["network"]["netboot"], "unknown_machines": "local-disk"}
+    chains = [one for (name, _), one in _chains(edited).items() if name == "unknown"]
+    assert {one.end for one in chains} == {"disk"}
+
+
+def test_the_predicted_files_are_those_of_the_firmware_in_its_order() -> None:
+    edited = raw("homelab")
+    environment, plan = Environment.model_validate(edited), planned(edited)
+    own = "/02-00-00-00-02-01.ipxe"
+    loaders: dict[Firmware, str] = {"bios": "undionly.kpxe", "uefi-x64": "snponly.efi", "uefi-x64-9": "snponly.efi"}
+    for firmware, loader in loaders.items():
+        files = boot.predicted_files(environment, plan, "valinor-1", firmware)
+        assert _shown(files)[:3] == [f"tftp {loader}", "http /boot.ipxe", f"http {own}"]
+        assert [one.rpartition("/")[2] for one in _shown(files)[3:]] == ["kernel-amd64", "initramfs-amd64.xz"]
+    unknown = _shown(boot.predicted_files(environment, plan, "unknown", "bios"))
+    assert unknown[2:3] == ["http /02-ff-ff-ff-ff-fe.ipxe ?"]
+    assert unknown[3].startswith("http /unknown.ipxe?")
+    assert _shown(boot.predicted_files(environment, plan, "maia-1"))[:2] == [
+        f"tftp {PI}/start4.elf",
+        f"tftp {PI}/config.txt",
+    ]
+    for name in ("vala-1", "nobody"):
+        with pytest.raises(LookupError):
+            boot.predicted_files(environment, plan, name)
+
+
+def _silent_vlan(edited: Raw) -> None:
+    del edited["network"]["vlans"]["lab"]["dhcp"]
+
+
+def _config_by_url(edited: Raw) -> None:
+    edited["hardware"]["prodesk-400-g4"]["talos"]["kernel_args"] = ["talos.config=http://192.168.1.59/valinor-1.yaml"]
+
+
+def _password(edited: Raw) -> None:
+    edited["hardware"]["prodesk-400-g4"]["talos"]["kernel_args"] = ["ipmi.password=hunter2"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "code", "path"),
+    [
+        (_silent_vlan, "boot-no-answer", "bootstrap.nodes.maia-1"),
+        (_config_by_url, "boot-secret-served", "network.netboot"),
+        (_password, "boot-secret-served", "network.netboot"),
+    ],
+)
+def test_check_refuses_a_lab_that_its_laws_admit_and_that_cannot_boot(
+    edit: Callable[[Raw], None], code: str, path: str
+) -> None:
+    edited = raw("homelab")
+    edit(edited)
+    judged = judge(edited, "homelab", set(), ROOT / "gitops")
+    errors = [(one.code, one.path) for one in judged.findings if one.grade == "error"]
+    assert errors == [(code, path)]
+    for one in judged.findings:
+        assert len(one.message) <= 240, f"too long to read: {one.message}"
+        assert len(one.hint) <= 200, f"too long to read: {one.hint}"
+
+
+def test_nothing_is_proven_of_a_lab_with_errors() -> None:
+    edited = raw("homelab")
+    edited["cluster"]["vip"] = "192.168.1.101"
+    _silent_vlan(edited)
+    codes = {one.code for one in judge(edited, "homelab", set(), ROOT / "gitops").findings if one.grade == "error"}
+    assert codes
+    assert not codes & FORESEEN.keys()

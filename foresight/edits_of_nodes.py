@@ -132,7 +132,8 @@ def a_copy_stays(before: Environment, after: Environment) -> Iterator[Breach]:
         held, stays = every_holder(before, old), set(every_holder(after, new))
         members = after.cluster.nodes if after.cluster else {}
         gone = [node for node in held if node not in stays or node not in members or members[node].state != "member"]
-        spare = min([old.replicas - 1, *([old.erasure_coding.coding] if old.erasure_coding else [])])
+        chunks = [old.erasure_coding.coding] if old.erasure_coding else []
+        spare = min(old.replicas - 1, *chunks) if chunks else old.replicas - 1
         # OpenEBS' volumes are local by nature: for what keeps copies of its own
         if len(gone) > spare and old.disk and old.kind != "openebs":
             message = f"{listed(gone)} would leave {name} at once, which can miss {spare}: their last copies may go"

@@ -14,6 +14,7 @@ from model.talos import ClusterNodePlan, ClusterPlan
 from render.talos import machine_patch
 
 Document = dict[str, Any]
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 REPLACED_LISTS = frozenset({"podSubnets", "serviceSubnets", "auditPolicy"})
 """Lists that a patch replaces; to every other one it appends (Talos, "Configuration Patches")."""
 KEYED_LISTS = {"admissionControl": "name", "interfaces": "interface", "vlans": "vlanId"}
@@ -31,7 +32,7 @@ class Secret:
 def documents(cluster: ClusterPlan, node: ClusterNodePlan) -> list[Document]:
     """The node's documents, the machine's own (without `kind`) first."""
     made = [_generated(cluster, node), {"apiVersion": "v1alpha1", "kind": "HostnameConfig", "auto": "stable"}]
-    for patch in yaml.safe_load_all(machine_patch(cluster, node)):
+    for patch in yaml.load_all(machine_patch(cluster, node), Loader=_LOADER):
         _merge_into(made, patch)
     return made
 

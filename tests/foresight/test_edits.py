@@ -29,7 +29,7 @@ def test_a_dangerous_edit_gives_exactly_its_findings(name: str) -> None:
 
 
 def test_every_rule_is_broken_by_some_fixture() -> None:
-    assert ROOMS, "the rooms of rules are imported"
+    assert len(ROOMS) > 2, "a room whose import is forgotten enters no rule"
     assert {code for name in NAMES for code, _ in sides(name)[2]} == set(RULES)
 
 

@@ -1,10 +1,11 @@
-"""What the owner types when a create that was cut off cannot be done again.
+"""What the owner types when an operation that was cut off cannot be done again.
 
-Owns the answer for every kind of resource that an interrupted `up` may have made without learning of it. Most need
+Owns the answer for every kind of resource that an interrupted run may have changed without learning of it. Most need
 none: they are created again and meet their own work (objects are upserted, commands and configurations are idempotent,
 what only hands out values hands out new ones before anybody has used the old). Four need a person, for their services
-refuse a second one and their providers have no way to take the first over. Pure: state and error in, commands out.
-Refuses to run anything.
+refuse a second one and their providers have no way to take the first over. An update that was cut off is done again,
+but for a Helm upgrade; a delete too, but for a record at Cloudflare, which refuses to delete what is gone. Pure: state
+and error in, commands out. Refuses to run anything.
 
 Error hooks are not used for it: the engine keeps their names in the state, and a `destroy`, which runs no
 program, then hides every other error behind the missing hook (engine 3.259, `resource/deploy/retries.go`).
@@ -26,6 +27,11 @@ Doing = Literal["creating", "changing"]
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
 _TOKEN_AS_HEADER = "pulumi config get cloudflareApiToken | sed 's/^/Authorization: Bearer /'"  # on stdin, never in argv
 _FIRST_ID = """python3 -c 'import json, sys; print(json.load(sys.stdin)["result"][0]["id"])'"""
+_KUBECONFIG = (
+    'python3 -c \'import json, sys; all = json.load(sys.stdin)["deployment"]["resources"];'
+    ' one = next(each for each in all if each["urn"] == sys.argv[1]);'
+    ' print(json.loads(one["inputs"]["kubeconfig"]["plaintext"]))\''
+)
 CLEAR = "pulumi refresh --clear-pending-creates --yes"
 """Ends the engine's warning: it remembers a create that was cut off even when it has been done again since."""
 
@@ -117,6 +123,18 @@ def _half_a_release(resource: Resource) -> tuple[str, ...]:
     return (f"pulumi destroy --target {shlex.quote(resource['urn'])} --yes",)
 
 
+def _half_an_upgrade(resource: Resource) -> tuple[str, ...]:
+    """Delete Helm's record of the half revision, with the very kubeconfig that the release's provider has."""
+    told, provider = resource["inputs"], resource["provider"].rpartition("::")[0]
+    which = f"owner=helm,name={told['name']},status=pending-upgrade"
+    return (
+        f"(umask 077; pulumi stack export --show-secrets | {_KUBECONFIG} {shlex.quote(provider)} > mending.kubeconfig)",
+        f"kubectl --kubeconfig mending.kubeconfig --namespace {shlex.quote(told['namespace'])} delete secret"
+        f" --selector {shlex.quote(which)}",
+        "rm mending.kubeconfig",
+    )
+
+
 def _found(address: str, query: Mapping[str, str]) -> str:
     """The line that asks Cloudflare for an id by name and keeps it in $ID."""
     asked = shlex.quote(f"{CLOUDFLARE_API}/{address}?{urlencode(query)}")
@@ -178,6 +196,14 @@ ANSWERS = (
         r"\b1013\b|(?i:tunnel with this name)",
         "Cloudflare has the tunnel: find its id and give it to the state. Its secret is in the state already.",
         _tunnel,
+    ),
+    Answer(
+        RELEASE,
+        "another operation (install/upgrade/rollback) is in progress",
+        r"another operation \(install/upgrade/rollback\) is in progress",
+        "Helm was cut off in the middle of the upgrade: let it forget the half; the next up upgrades again.",
+        _half_an_upgrade,
+        "changing",
     ),
     Answer(
         RECORD,

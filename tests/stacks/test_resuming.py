@@ -1,12 +1,26 @@
 """What the owner is told to type after a cut: exact, safe to paste, and free of secrets."""
 
+import json
+import os
 import shlex
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from cli.resuming import page
-from stacks.resuming import ANSWERS, BOOTSTRAP, CLEAR, RECORD, RELEASE, TUNNEL, Resource, advice, all_advice
+from stacks.resuming import (
+    ANSWERS,
+    BOOTSTRAP,
+    CLEAR,
+    RECORD,
+    REFRESH,
+    RELEASE,
+    TUNNEL,
+    Resource,
+    advice,
+    all_advice,
+)
 from tests.labs import ROOT
 
 PROVIDER = "urn:pulumi:homelab::iluvatar::pulumi:providers:x::x-provider::0f0f"
@@ -87,13 +101,49 @@ def test_the_manual_for_real_machines_says_the_same():
     assert f"    {CLEAR}\n" in manual
 
 
-def test_an_exported_state_gives_the_commands_of_its_own_cut_creates():
+def test_an_exported_state_gives_the_commands_of_its_own_cut_operations():
     pending = [
         {"type": "creating", "resource": cut(TUNNEL, "edge-tunnel-x", accountId="a1", name="homelab")},
-        {"type": "updating", "resource": cut(RECORD, "edge-record-x", zoneId="z")},
+        {"type": "deleting", "resource": cut(RECORD, "edge-record-x", zoneId="z")},
     ]
     said = page({"pending_operations": pending})
     assert "edge-tunnel-x: error 1013" in said
-    assert "edge-record-x" not in said
+    assert f"edge-record-x: error 81044\n    {ANSWERS[-1].why}\n    {REFRESH}\n" in said
     assert CLEAR in said
     assert "by itself" in page({"resources": []})
+
+
+def test_only_a_create_is_warned_of_for_ever():
+    pending = [{"type": "updating", "resource": cut("kubernetes:core/v1:ConfigMap", "dnsmasq")}]
+    said = page({"pending_operations": pending})
+    assert "goes on by itself" in said
+    assert CLEAR not in said
+
+
+def test_half_an_upgrade_is_forgotten_with_the_provider_s_own_kubeconfig(tmp_path: Path):
+    """The first line really runs here: `pulumi` prints a state, what it leaves is the kubeconfig alone, private."""
+    resource = cut(RELEASE, "cilium-release", name="cilium", namespace="kube-system")
+    told = advice(resource, "another operation (install/upgrade/rollback) is in progress", "changing")
+    assert told
+    write, forget, tidy = told.commands
+    provider = PROVIDER.removesuffix("::0f0f")
+    inputs = {"kubeconfig": {"plaintext": json.dumps("apiVersion: v1\n")}}
+    state = {"deployment": {"resources": [{"urn": PARENT}, {"urn": provider, "inputs": inputs}]}}
+    (tmp_path / "pulumi").write_text(f"#!/bin/sh\ncat <<'E'\n{json.dumps(state)}\nE\n")
+    (tmp_path / "pulumi").chmod(0o700)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    subprocess.run(["sh", "-ec", write], check=True, cwd=tmp_path, env={"PATH": path})
+    left = tmp_path / "mending.kubeconfig"
+    assert left.read_text().strip() == "apiVersion: v1"
+    assert left.stat().st_mode & 0o077 == 0
+    assert words(forget) == [
+        *("kubectl", "--kubeconfig", "mending.kubeconfig", "--namespace", "kube-system", "delete", "secret"),
+        *("--selector", "owner=helm,name=cilium,status=pending-upgrade"),
+    ]
+    assert tidy == "rm mending.kubeconfig"
+
+
+def test_what_is_gone_is_seen_by_a_refresh():
+    told = advice(cut(RECORD, "r", zoneId="z"), '{"code":81044,"message":"Record does not exist."}', "changing")
+    assert told
+    assert told.commands == (REFRESH,)

@@ -14,11 +14,12 @@ from rich.console import Console
 from rich.text import Text
 
 from cli import check, plan_network
-from cli.console import console, table, title
+from cli.console import console, say, table, title
 from cli.stack_files import StackFile
 from model.ainur import BootstrapPlan
 from model.edge import EdgePlan
 from model.gitops import GitopsClusterPlan
+from model.images import Image
 from model.plan import Plan
 from model.plan import plan as decide
 from model.talos import ClusterPlan
@@ -99,7 +100,27 @@ def _cluster(out: Console, cluster: ClusterPlan) -> None:
     )
     table(out, ("node", "role", "address", "hardware", "boots by", "installed to", "data"), rows)
     out.print()
-    table(out, ("image", "schematic"), ((image.hardware, image.schematic_id) for image in cluster.images))
+    say(out, "Images, each reference with its schematic in place in `./lab plan --json`:")
+    for made in cluster.images:
+        _image(out, made)
+
+
+def _image(out: Console, made: Image) -> None:
+    """An image and where it is got: a schematic is longer than half a page, so it stands once."""
+    say(out, f"image of {made.hardware} ({made.arch}), with {', '.join(made.extensions) or 'no extensions'}")
+    rows = (
+        ("schematic", made.schematic_id),
+        ("installer", made.installer),
+        ("disk or card", made.disk_image),
+        ("USB stick", made.iso),
+        ("kernel", f"/{made.kernel_path}"),
+        ("initramfs", f"/{made.initramfs_path}"),
+        ("factory's iPXE", made.pxe),
+    )
+    for name, what in rows:
+        if what:
+            short = what if what == made.schematic_id else what.replace(made.schematic_id, "<schematic>")
+            out.print(Text(f"    {name:<16}{short}"))
 
 
 def _charts(out: Console, decided: Plan) -> None:

@@ -13,6 +13,7 @@ import yaml
 from model.hardware import Arch, HardwareClass, TalosImage
 
 FACTORY = "factory.talos.dev"
+PXE_FACTORY = f"pxe.{FACTORY}"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,12 @@ class Image:
     """Path of the kernel under the boot server, without the leading slash."""
     initramfs_path: str
     """Path of the initramfs under the boot server, without the leading slash."""
+    disk_image: str
+    """URL of the image that is written onto a disk or card."""
+    iso: str | None
+    """URL of the image for a USB stick; None for a board, whose card is the stick."""
+    pxe: str
+    """URL of the factory's own iPXE script, for a machine that may reach the internet while it boots."""
 
 
 class _Indented(yaml.SafeDumper):
@@ -71,6 +78,9 @@ def image(name: str, hardware: HardwareClass, talos: str) -> Image:
     identity = hashlib.sha256(text.encode()).hexdigest()
     installer = "metal-installer-secureboot" if hardware.talos.secure_boot else "metal-installer"
     folder = f"talos/{identity}/{talos}"
+    # What the factory calls its files (Talos' machinery, `platforms`): boards' images are packed otherwise
+    file = f"metal-{hardware.arch}" + ("-secureboot" if hardware.talos.secure_boot else "")
+    base, board = f"https://{FACTORY}/image/{identity}/{talos}/{file}", hardware.talos.overlay is not None
     return Image(
         hardware=name,
         arch=hardware.arch,
@@ -80,4 +90,7 @@ def image(name: str, hardware: HardwareClass, talos: str) -> Image:
         installer=f"{FACTORY}/{installer}/{identity}:{talos}",
         kernel_path=f"{folder}/kernel-{hardware.arch}",
         initramfs_path=f"{folder}/initramfs-{hardware.arch}.xz",
+        disk_image=f"{base}.{'raw.xz' if board else 'raw.zst'}",
+        iso=None if board else f"{base}.iso",
+        pxe=f"https://{PXE_FACTORY}/pxe/{identity}/{talos}/{file}",
     )

@@ -149,10 +149,7 @@ def plan_cluster(
 ) -> ClusterPlan:
     """Decide the cluster. `versions` is (Talos, Kubernetes); `zone` the internal DNS zone."""
     talos, kubernetes = versions
-    classes = {node.hardware for node in cluster.nodes.values()}
-    if network.netboot and network.netboot.default_class:
-        classes.add(network.netboot.default_class)
-    images = {name: image(name, hardware[name], talos) for name in classes}
+    images = _images(cluster, network, hardware, talos)
     nodes = [
         _node(name, cluster, network, hardware[node.hardware], images[node.hardware], storage)
         for name, node in cluster.nodes.items()
@@ -180,6 +177,15 @@ def plan_cluster(
         nodes=tuple(sorted(nodes, key=lambda node: (node.role, node.name))),
         images=tuple(images[name] for name in sorted(images)),
     )
+
+
+def _images(
+    cluster: Cluster, network: Network, hardware: Mapping[str, HardwareClass], talos: str
+) -> Mapping[str, Image]:
+    classes = {node.hardware for node in cluster.nodes.values()}
+    if network.netboot and network.netboot.default_class:
+        classes.add(network.netboot.default_class)
+    return {name: image(name, hardware[name], talos) for name in classes}
 
 
 def _node(

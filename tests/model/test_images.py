@@ -67,6 +67,21 @@ def test_the_installer_follows_from_schematic_and_version(secure: bool, name: st
     assert made.kernel_path == f"talos/{VANILLA}/v1.12.4/kernel-amd64"
 
 
+def test_every_way_onto_a_machine_names_the_same_schematic_and_release() -> None:
+    edited = raw("pitower")
+    edited["hardware"]["thinkpad-t440p"]["talos"]["secure_boot"] = True
+    cluster = planned(edited).cluster
+    assert cluster
+    for made in cluster.images:
+        for reference in (made.installer, made.disk_image, made.pxe, made.kernel_path, made.initramfs_path, made.iso):
+            assert reference is None or (made.schematic_id in reference and cluster.talos in reference)
+    images = {made.hardware: made for made in cluster.images}
+    assert images["thinkpad-t440p"].disk_image.endswith("/metal-amd64-secureboot.raw.zst")
+    assert images["acemagician-am06"].iso == images["acemagician-am06"].disk_image.replace(".raw.zst", ".iso")
+    assert images["raspberry-pi-4"].disk_image.endswith("/metal-arm64.raw.xz"), "a board's card is packed otherwise"
+    assert images["raspberry-pi-4"].iso is None, "a board starts from its card, not from a stick"
+
+
 def test_the_image_of_unknown_machines_is_registered_too() -> None:
     """A schematic that nobody registered is one the image factory cannot give."""
     edited = raw("homelab")

@@ -88,6 +88,8 @@ def test_a_pi_sees_the_words_it_waits_for_and_no_loader(
     offers = _discover(site, firmware.pi(MAIA, SERIAL, generation), enough=2 if mode == "proxy" else 1)
     (ours,) = [offer for offer in offers if offer["server"] == PI]
     assert "Raspberry Pi Boot" in ours["boot_options"]["9"]
+    assert ours["next_server"] == NETBOOT, "where it asks TFTP"
+    assert mode == "proxy" or bytes.fromhex(ours["options"]["66"]).rstrip(b"\0").decode() == NETBOOT
     assert not ours["file"], "its EEPROM knows the names it wants"
     assert "67" not in ours["options"]
 

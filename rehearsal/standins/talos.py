@@ -22,6 +22,7 @@ from rehearsal.standins.base import (
     contains_unknown,
 )
 from rehearsal.standins.diffing import compare
+from rehearsal.standins.talos_kubeconfig import Kubeconfig, check_client, given_client
 from rehearsal.standins.talos_patience import check_timeouts, patiently
 from rehearsal.standins.talos_secrets import Secrets
 from rehearsal.world import factory, talos_config, talos_generate, talos_secrets
@@ -38,21 +39,6 @@ def _one_of(news: Properties, first: str, second: str, what: str) -> None:
         raise Refusal(f"{problem} {what}. Exactly one of {first} or {second} must be set", property=first)
 
 
-def _client(properties: Properties) -> dict[str, str] | None:
-    found: dict[str, str] | None = properties.get("clientConfigurationWo") or properties.get("clientConfiguration")
-    return found
-
-
-def _check_client(news: Properties, name: str) -> None:
-    client = news.get(name)
-    shape = {"caCertificate": True, "clientCertificate": True, "clientKey": True}
-    if client is None or contains_unknown(client):
-        return
-    found = talos_secrets.misshapen(client, shape, name)
-    if found:
-        raise Refusal(found[1], property=found[0])
-
-
 class ConfigurationApply(Kind):
     """``machine.ConfigurationApply``: nothing replaces it, nothing is read back."""
 
@@ -61,7 +47,7 @@ class ConfigurationApply(Kind):
     def check(self, ctx: Context, olds: Properties, news: Properties) -> Properties:
         _one_of(news, "machineConfigurationInput", "machineConfigurationInputWo", "machine configuration input")
         _one_of(news, "clientConfiguration", "clientConfigurationWo", "client configuration")
-        _check_client(news, "clientConfiguration")
+        check_client(news, "clientConfiguration")
         check_timeouts(news)
         if news.setdefault("applyMode", "auto") not in (*_MODES, UNKNOWN):
             listed = " ".join(f'"{mode}"' for mode in _MODES)
@@ -84,7 +70,7 @@ class ConfigurationApply(Kind):
         told = state.get("onDestroy") or {}
         if told.get("reset"):
             graceful, reboot = told.get("graceful", True), told.get("reboot", False)
-            where = (state["node"], state.get("endpoint"), _client(state))
+            where = (state["node"], state.get("endpoint"), given_client(state))
             try:
                 name = ctx.world.talos.reset(*where, graceful=graceful, reboot=reboot)
             except Refusal as refusal:  # asked once: what is retried is only the wait for its end
@@ -120,7 +106,7 @@ class ConfigurationApply(Kind):
         return "staged" if talos_config.needs_reboot(ctx.world.talos.node(name).documents, after) else "auto"
 
     def _apply(self, ctx: Context, state: Properties, news: Properties) -> None:
-        told = (state["node"], state["endpoint"], _client(news))
+        told = (state["node"], state["endpoint"], given_client(news))
         text, mode = state["machineConfiguration"], state["resolvedApplyMode"]
         patiently(ctx, news, "Error applying configuration", lambda: ctx.world.talos.apply(*told, text, mode))
         ctx.journal("apply configuration", state["node"])
@@ -149,13 +135,13 @@ class Bootstrap(Kind):
 
     def check(self, ctx: Context, olds: Properties, news: Properties) -> Properties:
         _one_of(news, "clientConfiguration", "clientConfigurationWo", "client configuration")
-        _check_client(news, "clientConfiguration")
+        check_client(news, "clientConfiguration")
         check_timeouts(news)
         return news
 
     def create(self, ctx: Context, news: Properties, preview: bool) -> tuple[str, Properties]:
         if not preview:
-            told = (news["node"], news.get("endpoint"), _client(news))
+            told = (news["node"], news.get("endpoint"), given_client(news))
             patiently(ctx, news, "Error bootstrapping node", lambda: ctx.world.talos.bootstrap(*told))
             ctx.journal("bootstrap", news["node"])
         return "machine_bootstrap", self._state(news)
@@ -172,42 +158,6 @@ class Bootstrap(Kind):
     def _state(self, news: Properties) -> Properties:
         kept = {name: value for name, value in news.items() if not name.endswith("Wo")}
         return {"endpoint": news["node"]} | kept
-
-
-class Kubeconfig(Kind):
-    """``cluster.Kubeconfig``: fetched once, and again only when its certificate nears its end."""
-
-    token = "talos:cluster/kubeconfig:Kubeconfig"
-
-    def check(self, ctx: Context, olds: Properties, news: Properties) -> Properties:
-        _check_client(news, "clientConfiguration")
-        check_timeouts(news)
-        news.setdefault("certificateRenewalDuration", "720h")
-        return news
-
-    def create(self, ctx: Context, news: Properties, preview: bool) -> tuple[str, Properties]:
-        state = {"endpoint": news["node"]} | news
-        if preview:
-            return "", state | {"kubeconfigRaw": UNKNOWN, "kubernetesClientConfiguration": UNKNOWN}
-        told = (news["node"], news.get("endpoint"), _client(news))
-        found = patiently(ctx, news, "Error getting kubeconfig", lambda: ctx.world.talos.kubeconfig(*told))
-        ctx.journal("fetch kubeconfig", news["node"])
-        return ctx.name, state | {
-            "kubeconfigRaw": Secret(found["raw"]),
-            "kubernetesClientConfiguration": {
-                "host": found["host"],
-                "caCertificate": found["ca"],
-                "clientCertificate": found["certificate"],
-                "clientKey": Secret(found["key"]),
-            },
-        }
-
-    def update(self, ctx: Context, id: str, olds: Properties, news: Properties, preview: bool) -> Properties:
-        computed = {name: olds[name] for name in ("kubeconfigRaw", "kubernetesClientConfiguration")}
-        computed["kubeconfigRaw"] = Secret(computed["kubeconfigRaw"])
-        client = computed["kubernetesClientConfiguration"]
-        computed["kubernetesClientConfiguration"] = client | {"clientKey": Secret(client["clientKey"])}
-        return {"endpoint": news["node"]} | news | computed
 
 
 class Schematic(Kind):
@@ -267,7 +217,7 @@ class GetClientConfiguration(Function):
 
     def invoke(self, ctx: Context, args: Properties) -> Properties:
         client = args["clientConfiguration"]
-        _check_client(args, "clientConfiguration")
+        check_client(args, "clientConfiguration")
         context = {
             "endpoints": args.get("endpoints") or [],
             "nodes": args.get("nodes") or [],

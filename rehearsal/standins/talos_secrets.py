@@ -11,9 +11,12 @@ from typing import Any
 
 from rehearsal.standins.base import UNKNOWN, Context, Diff, Kind, Properties, Refusal, Secret
 from rehearsal.standins.diffing import compare
+from rehearsal.standins.talos_kubeconfig import nears_its_end
 from rehearsal.world import talos_secrets
 from rehearsal.world.go_yaml import load
 from rehearsal.world.talos_generate import contract
+
+_MONTH = 31 * 24 * 3600.0
 
 
 def _guarded(value: Any, name: str = "") -> Any:
@@ -36,7 +39,14 @@ class Secrets(Kind):
     def diff(self, ctx: Context, id: str, olds_inputs: Properties, olds_state: Properties, news: Properties) -> Diff:
         before, after = olds_inputs.get("talosVersion"), news.get("talosVersion")
         lowers = after is not UNKNOWN and contract(after) < contract(before)
-        return compare(olds_inputs, news, {"talosVersion"} if lowers else set())
+        found = compare(olds_inputs, news, {"talosVersion"} if lowers else set())
+        if found.any or not self._due(ctx, olds_state):
+            return found
+        return Diff(["clientConfiguration"], details={"clientConfiguration": "update"})
+
+    def _due(self, ctx: Context, state: Properties) -> bool:
+        """Whether the client's certificate ends within a month."""
+        return nears_its_end(ctx, state["clientConfiguration"]["clientCertificate"], _MONTH)
 
     def create(self, ctx: Context, news: Properties, preview: bool) -> tuple[str, Properties]:
         if preview:
@@ -46,9 +56,15 @@ class Secrets(Kind):
         return "machine_secrets", _state(news, bundle, client)
 
     def update(self, ctx: Context, id: str, olds: Properties, news: Properties, preview: bool) -> Properties:
+        due, bundle, client = self._due(ctx, olds), olds["machineSecrets"], olds["clientConfiguration"]
         if preview:
-            return news | {"machineSecrets": UNKNOWN, "clientConfiguration": UNKNOWN}
-        return _state(news, olds["machineSecrets"], olds["clientConfiguration"])
+            raised = news.get("talosVersion") != olds.get("talosVersion")
+            secret = UNKNOWN if raised else _guarded(bundle)
+            return news | {
+                "machineSecrets": secret,
+                "clientConfiguration": UNKNOWN if raised or due else _guarded(client),
+            }
+        return _state(news, bundle, ctx.world.talos.new_client(bundle["certs"]["os"]["cert"]) if due else client)
 
     def read(
         self, ctx: Context, id: str, state: Properties

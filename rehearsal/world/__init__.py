@@ -110,9 +110,12 @@ class World:
         """The journal, oldest first: ``{at, operation, kind, subject, resource, low, high, source}``, times in s."""
         return list(self.data["journal"])
 
-    def now(self) -> str:
-        """The World's own time, RFC 3339: a fixed start, what the journal's operations took at least, all waiting."""
-        moment = _BEGIN + datetime.timedelta(seconds=self.clock.now)
+    def now(self, later: float = 0.0) -> str:
+        """The World's own time, RFC 3339: a fixed start, what the journal's operations took at least, all waiting.
+
+        ``later`` seconds are added.
+        """
+        moment = _BEGIN + datetime.timedelta(seconds=self.clock.now + later)
         return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def issue_secret(self, value: str) -> str:

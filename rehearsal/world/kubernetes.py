@@ -15,6 +15,7 @@ from rehearsal.world import kube_argocd, kube_flux, kube_gateway, kube_tunnel
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import DEFAULT_NAMESPACES, PROGRAM, Body, Cluster
 from rehearsal.world.kube_pods import keep_nodes, node, not_running
+from rehearsal.world.talos_secrets import expires
 
 if TYPE_CHECKING:
     from rehearsal.world import World
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 _CONTROLLERS = [
     keep_nodes,
     kube_gateway.keep_gateways,
+    kube_tunnel.keep_tunnels,
     kube_argocd.keep_applications,
     kube_flux.keep_flux,
-    kube_tunnel.keep_tunnels,
 ]
 _ITSELF = "kube-apiserver"
 
@@ -95,6 +96,9 @@ class Kubernetes:
             )
         if not (user.get("client-certificate-data") and user.get("client-key-data")) and not user.get("token"):
             raise Refusal("Unauthorized: the server has asked for the client to provide credentials")
+        shown = user.get("client-certificate-data")
+        if shown and expires(shown) < self.world.now():
+            raise Refusal(f'Get "{server}/api": remote error: tls: expired certificate')
         return found
 
     def wait(self, seconds: float) -> None:

@@ -20,6 +20,8 @@ from rehearsal.world.talos_validate import objections
 if TYPE_CHECKING:
     from rehearsal.world import World
 
+YEAR = 365 * 24 * 3600.0
+"""Seconds for which Talos issues credentials of a client, its own and Kubernetes' (``constants.go``)."""
 _MAINTENANCE_MODES = ("auto", "reboot", "try")
 
 
@@ -47,7 +49,7 @@ class Talos:
 
     def new_client(self, authority: str) -> dict[str, str]:
         """Credentials of a new client, issued by the Talos API's authority."""
-        client = talos_secrets.client_of(authority)
+        client = talos_secrets.client_of(authority, self.world.now(YEAR))
         self.issued.setdefault(authority, []).append(client["clientCertificate"])
         self.world.issue_secret(client["clientKey"])
         return client
@@ -216,7 +218,7 @@ class Talos:
             raise grpc_error(
                 "Unavailable", "the cluster is not bootstrapped: no Kubernetes API stands yet", retried=True
             )
-        certificate, key = talos_secrets.certificate(), talos_secrets.key("EC PRIVATE KEY")
+        certificate, key = talos_secrets.certificate(self.world.now(YEAR)), talos_secrets.key("EC PRIVATE KEY")
         self.world.issue_secret(key)
         main = main_document(reached.documents)
         name, host, authority = main["cluster"]["clusterName"], reached.kubernetes_api, reached.kubernetes_authority

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rehearsal.world.errors import Refusal, Retried
 from rehearsal.world.talos_node import Node
+from rehearsal.world.talos_secrets import expires
 
 if TYPE_CHECKING:
     from rehearsal.world.talos import Talos
@@ -62,3 +63,5 @@ def _handshake(talos: Talos, node: Node, client: Client | None) -> None:
         raise grpc_error("Unavailable", error, retried=True)
     if client["clientCertificate"] not in talos.issued.get(node.authority, ()):
         raise grpc_error("Unavailable", f'{error}remote error: tls: unknown certificate authority"', retried=True)
+    if expires(client["clientCertificate"]) < talos.world.now():
+        raise grpc_error("Unavailable", f'{error}remote error: tls: expired certificate"', retried=True)

@@ -1,28 +1,60 @@
 """The secrets of a Talos cluster: made once, believable in shape, random in value.
 
-Owns the making of a bundle and of client credentials. It refuses to own real cryptography: a certificate here is PEM
-around random bytes, and the World itself remembers which authority issued what.
+Owns the making of a bundle and of client credentials. It refuses to own real cryptography: a certificate here is
+random bytes that say when they end, and the World itself remembers which authority issued what.
 """
 
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 import string
 from typing import Any
 
+_BEGIN, _FOR_EVER = "2020-01-01T00:00:00Z", "2120-01-01T00:00:00Z"
+"""When certificates begin, and when those of authorities end: Talos gives them ten years, longer than any rehearsal."""
 _ALPHABET = string.ascii_lowercase + string.digits
 
 
 def _pem(label: str, size: int) -> str:
-    """Base64 of a PEM block around random bytes, the form Talos keeps certificates and keys in."""
-    body = base64.encodebytes(secrets.token_bytes(size)).decode()
+    """A PEM block around random bytes."""
+    return _armoured(label, secrets.token_bytes(size))
+
+
+def _armoured(label: str, content: bytes) -> str:
+    """Base64 of a PEM block, the form Talos keeps certificates and keys in."""
+    body = base64.encodebytes(content).decode()
     return base64.b64encode(f"-----BEGIN {label}-----\n{body}-----END {label}-----\n".encode()).decode()
 
 
-def certificate() -> str:
-    """A certificate."""
-    return _pem("CERTIFICATE", 320)
+def certificate(until: str = _FOR_EVER) -> str:
+    """A certificate that ends at ``until``, RFC 3339: as much of X.509 as says so, around random bytes."""
+    moments = b"".join(_der(0x18, _moment(each)) for each in (_BEGIN, until))
+    version, serial = _der(0xA0, _der(0x02, b"\2")), _der(0x02, b"\1" + secrets.token_bytes(8))
+    names = _der(0x30, b"") * 2
+    signed = _der(0x30, version + serial + names + _der(0x30, moments) + _der(0x04, secrets.token_bytes(240)))
+    return _armoured("CERTIFICATE", _der(0x30, signed))
+
+
+def expires(certificate: str) -> str:
+    """When a certificate ends, RFC 3339; one that does not say so never does."""
+    body = "".join(base64.b64decode(certificate).decode().splitlines()[1:-1])
+    found = re.findall(rb"\x18\x0f(\d{14})Z", base64.b64decode(body))
+    digits = found[1].decode() if len(found) > 1 else _moment(_FOR_EVER).decode()
+    date, time = (digits[:4], digits[4:6], digits[6:8]), (digits[8:10], digits[10:12], digits[12:14])
+    return f"{'-'.join(date)}T{':'.join(time)}Z"
+
+
+def _moment(text: str) -> bytes:
+    """An RFC 3339 time as ASN.1's GeneralizedTime."""
+    return text.translate(str.maketrans("", "", "-:T")).encode()
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    length = bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")
+    return bytes([tag]) + length + content
 
 
 def key(kind: str = "ED25519 PRIVATE KEY") -> str:
@@ -36,9 +68,9 @@ def token() -> str:
     return f"{''.join(letters[:6])}.{''.join(letters[6:])}"
 
 
-def client_of(authority: str) -> dict[str, str]:
-    """A client's credentials issued by ``authority`` (its certificate)."""
-    return {"caCertificate": authority, "clientCertificate": certificate(), "clientKey": key()}
+def client_of(authority: str, until: str) -> dict[str, str]:
+    """A client's credentials issued by ``authority`` (its certificate), good until then."""
+    return {"caCertificate": authority, "clientCertificate": certificate(until), "clientKey": key()}
 
 
 def machine_secrets() -> dict[str, Any]:

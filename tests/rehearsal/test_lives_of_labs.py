@@ -12,48 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from pulumi import automation as auto
 
 from rehearsal.engine_events import Listener
-from rehearsal.rack import Run, Verb, open_rack
+from rehearsal.rack import open_rack
 from rehearsal.rack_folder import Lab
-from rehearsal.world import World
 from tests.labs import ROOT, SHIPPED, planned, raw
+from tests.rehearsal.lives import Life, touched
 
 pytestmark = pytest.mark.slow
-Edit = Callable[[dict[str, Any]], None]
-
-
-class Life:
-    """A lab that stands on a rack of its own; `edited` changes its stack file as the owner would."""
-
-    def __init__(self, name: str, folder: Path, engine: Path) -> None:
-        self.name, self.folder, self._engine = name, folder, engine
-        self.file = folder / f"Pulumi.{name}.yaml"
-        self.events: list[str] = []
-
-    def lab(self) -> Lab:
-        return Lab(self.name, self.file, ROOT / "gitops", ROOT / "__main__.py", self.name)
-
-    def edited(self, edit: Edit) -> dict[str, Any]:
-        environment = raw(self.name)
-        edit(environment)
-        self.file.write_text(yaml.safe_dump({"config": {"iluvatar:environment": environment}}, sort_keys=False))
-        return environment
-
-    def run(self, *verbs: Verb, fresh: bool = False, unprotect: bool = False) -> Run:
-        with open_rack(self.folder / "racks", self.lab(), self._engine, fresh=fresh, doing="a test") as rack:
-            if unprotect:
-                rack.unprotect()
-            return [rack.run(verb) for verb in verbs][-1]
-
-    def rack(self) -> Path:
-        return self.folder / "racks" / self.name
-
-    def world(self) -> World:
-        """The World as it was left, to be asked."""
-        return World(raw(self.name), file=self.rack() / "world.json", repository=ROOT)
 
 
 @contextlib.contextmanager
@@ -97,12 +64,6 @@ def living(stood: Callable[[str], Life], tmp_path: Path, engine: Path) -> Callab
         return Life(name, tmp_path / name, engine)
 
     return copy
-
-
-def touched(run: Run) -> dict[str, str]:
-    """What a run changed: logical name → the engine's word for it."""
-    assert run.well, run.errors()
-    return {step.name: step.operation.value for step in run.transcript.changed()}
 
 
 @pytest.mark.parametrize("lab", SHIPPED)

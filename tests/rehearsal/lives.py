@@ -1,0 +1,77 @@
+"""A lab that lives on a rack of its own, for tests of what happens to it.
+
+Owns the rack, the edited stack file and the question what a run touched. Refuses to judge: the tests do.
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rehearsal.rack import Run, Verb, open_rack
+from rehearsal.rack_folder import Lab
+from rehearsal.world import World
+from rehearsal.world_process import Staging
+from tests.labs import ROOT, raw
+
+Edit = Callable[[dict[str, Any]], None]
+
+
+class Life:
+    """A lab that stands on a rack of its own; `edited` changes its stack file as the owner would."""
+
+    def __init__(self, name: str, folder: Path, engine: Path) -> None:
+        self.name, self.folder, self._engine = name, folder, engine
+        self.file = folder / f"Pulumi.{name}.yaml"
+        self.events: list[str] = []
+        self._staging = Staging(None)
+
+    def lab(self) -> Lab:
+        return Lab(self.name, self.file, ROOT / "gitops", ROOT / "__main__.py", self.name)
+
+    def copied(self, folder: Path) -> "Life":
+        """The same lab somewhere else, to live on from here."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return Life(self.name, folder, self._engine)
+
+    def cut_at(self, where: str | None) -> None:
+        """Let the engine die at the first point that `where` names, in every run from now on; None: no more."""
+        faults = self.folder / "faults.json"
+        faults.write_text(json.dumps({"faults": [{"kind": "kill", "where": where}] if where else []}))
+        self._staging = Staging(faults)
+
+    def change(self, what: Callable[[World], object]) -> None:
+        """Something happens in the World while nobody looks."""
+        world = self.world()
+        with world.change():
+            what(world)
+
+    def edited(self, edit: Edit) -> dict[str, Any]:
+        environment = raw(self.name)
+        edit(environment)
+        self.file.write_text(yaml.safe_dump({"config": {"iluvatar:environment": environment}}, sort_keys=False))
+        return environment
+
+    def run(self, *verbs: Verb, fresh: bool = False, unprotect: bool = False) -> Run:
+        with open_rack(
+            self.folder / "racks", self.lab(), self._engine, fresh=fresh, doing="a test", staging=self._staging
+        ) as rack:
+            if unprotect:
+                rack.unprotect()
+            return [rack.run(verb) for verb in verbs][-1]
+
+    def rack(self) -> Path:
+        return self.folder / "racks" / self.name
+
+    def world(self) -> World:
+        """The World as it was left, to be asked."""
+        return World(raw(self.name), file=self.rack() / "world.json", repository=ROOT)
+
+
+def touched(run: Run) -> dict[str, str]:
+    """What a run changed: logical name → the engine's word for it."""
+    assert run.well, run.errors()
+    return {step.name: step.operation.value for step in run.transcript.changed()}

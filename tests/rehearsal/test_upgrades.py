@@ -1,0 +1,161 @@
+"""Upgrades of Talos and Kubernetes with the real engine, refused ones, and ones that were cut off."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rehearsal.rack import Run
+from rehearsal.world.talos_upgrade import runs
+from tests.rehearsal.lives import Life, touched
+
+pytestmark = pytest.mark.slow
+
+NODES = ("valinor-1", "valinor-2", "valinor-3", "istari-1", "istari-2", "istari-3")
+"""Homelab's machines in the order in which they are touched."""
+TALOS, NEWER, NEXT = "v1.12.4", "v1.12.5", "v1.13.0"  # version: the World's, any will do
+KUBERNETES, LATER = "v1.34.2", "v1.35.1"  # version: the World's, any will do
+
+
+@pytest.fixture(scope="module")
+def stood(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Life:
+    """Homelab after its first `up`, never changed."""
+    life = Life("homelab", tmp_path_factory.mktemp("homelab"), engine)
+    life.edited(lambda _: None)
+    run = life.run("up", fresh=True)
+    assert run.well, run.errors()
+    return life
+
+
+@pytest.fixture
+def living(stood: Life, tmp_path: Path) -> Life:
+    """A copy of it, to be changed freely."""
+    return stood.copied(tmp_path / "homelab")
+
+
+def to(life: Life, **versions: str) -> None:
+    life.edited(lambda environment: environment["versions"].update(versions))
+
+
+def talos(life: Life) -> dict[str, str]:
+    return {name: runs(record).version for name, record in life.world().machines.records.items()}
+
+
+def happened(life: Life, operation: str) -> list[str]:
+    return [entry["subject"] for entry in life.world().entries() if entry["operation"] == operation]
+
+
+def refused(run: Run) -> str:
+    assert not run.well
+    assert not run.broken
+    return "\n".join(error.message for error in run.errors())
+
+
+@pytest.mark.parametrize("wanted", [NEWER, NEXT])
+def test_talos_is_upgraded_node_by_node_after_a_snapshot(living: Life, wanted: str) -> None:
+    before = len(living.world().entries())
+    to(living, talos=wanted)
+    done = touched(living.run("up"))
+    assert set(talos(living).values()) == {wanted}
+    assert happened(living, "upgrade") == list(NODES)
+    operations = [entry["operation"] for entry in living.world().entries()[before:]]
+    assert operations.index("snapshot etcd") < operations.index("upgrade")
+    assert set(done.values()) <= {"update", "create"}, "an upgrade replaces nothing"
+    assert touched(living.run("up")) == {}
+
+
+def test_the_first_up_upgrades_nothing_and_neither_does_the_next(stood: Life) -> None:
+    assert happened(stood, "upgrade") == []
+    assert set(talos(stood).values()) == {TALOS}
+
+
+def test_an_upgrade_that_was_cut_off_goes_on_where_it_was(living: Life) -> None:
+    to(living, talos=NEWER)
+    living.cut_at("command/*/update/before/arda-upgrade-valinor-3")
+    assert not living.run("up").well
+    assert happened(living, "upgrade") == ["valinor-1", "valinor-2"]
+    living.cut_at(None)
+    assert living.run("up").well
+    assert happened(living, "upgrade") == list(NODES), "what runs the new version already is not upgraded again"
+
+
+def test_kubernetes_is_upgraded_once_by_talosctl_and_not_by_a_configuration(living: Life) -> None:
+    to(living, kubernetes=LATER)
+    touched(living.run("up"))
+    world = living.world()
+    assert {world.talos.node(name).kubernetes_version for name in NODES} == {LATER}
+    assert world.kubernetes.clusters["arda"].version == LATER
+    planes, kubelets = happened(living, "upgrade control plane"), happened(living, "upgrade kubelet")
+    assert (len(planes), len(kubelets)) == (3, 6)
+    assert touched(living.run("up")) == {}
+
+
+def runs_already(life: Life, version: str) -> None:
+    life.change(lambda world: world.machines.records["valinor-1"]["runs"].update(version=version))
+
+
+@pytest.mark.parametrize(
+    ("found", "why"),
+    [("v1.9.5", "more than 2 minors away"), ("v1.12.9", "would be a downgrade")],  # version: the World's
+)
+def test_a_step_that_talos_does_not_take_is_refused_before_the_node_is_touched(
+    living: Life, found: str, why: str
+) -> None:
+    runs_already(living, found)
+    to(living, talos=NEWER)
+    said = refused(living.run("up"))
+    assert why in said
+    assert f"valinor-1 runs Talos {found}" in said
+    assert happened(living, "upgrade") == []
+
+
+def test_an_image_without_a_running_extension_is_refused_until_the_data_says_so(living: Life) -> None:
+    def drop(environment: dict[str, Any]) -> None:
+        environment["hardware"]["prodesk-400-g4"]["talos"]["extensions"].remove("siderolabs/intel-ucode")
+
+    living.edited(drop)
+    said = refused(living.run("up"))
+    assert "valinor-1 runs extensions that its new image lacks: intel-ucode" in said
+    assert "cluster.upgrades.may_drop" in said
+
+    def allow(environment: dict[str, Any]) -> None:
+        drop(environment)
+        environment["cluster"]["upgrades"] = {"may_drop": ["intel-ucode"]}
+
+    living.edited(allow)
+    assert living.run("up").well
+    assert happened(living, "upgrade") == list(NODES), "the same Talos, another schematic"
+
+
+def test_no_control_plane_is_upgraded_while_another_is_down(living: Life) -> None:
+    living.change(lambda world: world.machines.switch("valinor-3", on=False))
+    to(living, talos=NEWER)
+    said = refused(living.run("up"))
+    assert "valinor-1 is not upgraded while another control plane is down" in said
+    assert "valinor-3" in said
+    assert happened(living, "upgrade") == []
+    living.change(lambda world: world.machines.switch("valinor-3", on=True))
+    assert living.run("up").well
+    assert happened(living, "upgrade") == list(NODES)
+
+
+@pytest.mark.parametrize(
+    ("programs", "why"),
+    [
+        ({"talosctl": None}, "talosctl is not on this machine's PATH"),
+        ({"talosctl": "v1.11.6"}, "talosctl here is v1.11.6"),  # version: the World's
+        ({"kubectl": None}, "kubectl is not on this machine's PATH"),
+        ({"kubectl": "v1.32.4-dispatcher"}, "a wrapper that reads the kubeconfig itself"),  # version: the World's
+        ({"kubectl": "v1.29.1"}, "kubectl here is v1.29.1, more than one minor"),  # version: the World's
+    ],
+)
+def test_a_missing_program_is_said_before_any_machine_is_touched(
+    tmp_path: Path, engine: Path, programs: dict[str, str | None], why: str
+) -> None:
+    life = Life("homelab", tmp_path, engine)
+    life.edited(lambda _: None)
+    life.run("preview", fresh=True)
+    life.change(lambda world: world.hosts.workstation.update(programs=programs))
+    said = refused(life.run("up"))
+    assert why in said
+    assert [name for name, record in life.world().machines.records.items() if record["config"]] == []

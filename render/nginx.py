@@ -11,6 +11,10 @@ LOADERS = "/srv/tftp"
 DISCOVERED = "/var/log/discovered/discovered.log"
 """The discovery log: on the Pi's disk, so that it outlives the server."""
 
+MAC = "(?::|%3A)".join(f"(?<mac{part}>[0-9a-f]{{2}})" for part in range(6))
+"""A MAC in a query: iPXE writes its colons as %3A, and nginx takes a query as it comes."""
+MAC_IN_COLONS = ":".join(f"${{mac{part}}}" for part in range(6))
+
 
 def server(netboot: NetbootPlan) -> str:
     """`default.conf`, for nginx' `http` block."""
@@ -51,10 +55,10 @@ def _discovery(netboot: NetbootPlan) -> str:
             f'mac: "$discovered_mac", reach: {found.reach} }}'
         )
     return f"""\
-map $arg_mac $discovered_mac {{ default ""; "~^[0-9a-f]{{2}}(:[0-9a-f]{{2}}){{5}}$" $arg_mac; }}
+map $arg_mac $discovered_mac {{ default ""; "~^{MAC}$" "{MAC_IN_COLONS}"; }}
 map $arg_name $discovered_name {{ default "machine-1"; "~^machine-[0-9a-f-]{{17}}$" $arg_name; }}
 map $arg_serial $discovered_serial {{ default "-"; "~^[A-Za-z0-9%._-]{{1,64}}$" $arg_serial; }}
-map $arg_model $discovered_model {{ default "-"; "~^[A-Za-z0-9%._-]{{1,64}}$" $arg_model; }}
+map $arg_model $discovered_model {{ default "-"; "~^[A-Za-z0-9%._,()+-]{{1,64}}$" $arg_model; }}
 map $arg_arch $discovered_arch {{ default "-"; "~^[a-z0-9_]{{1,16}}$" $arg_arch; }}
 log_format discovered escape=none
   '# $time_iso8601 at $remote_addr: model $discovered_model, serial $discovered_serial, $discovered_arch;'

@@ -9,6 +9,7 @@ import pytest
 
 from foresight.boot import predicted_files
 from foresight.boot_chain import Firmware
+from foresight.boot_machines import UNKNOWN_MAC
 from model.environment import Environment
 from tests.labs import raw, shipped_plan
 from tests.real.netboot.lan import missing
@@ -79,9 +80,9 @@ def _asked(made: Site) -> list[str]:
     return [f"tftp {name}" for name in made.fetched_by_tftp()] + [f"http {path}" for path in made.fetched_by_http()]
 
 
-def _foretold(firmware: Firmware) -> list[str]:
+def _foretold(firmware: Firmware, machine: str = NODE) -> list[str]:
     environment = Environment.model_validate(raw("homelab"))
-    files = predicted_files(environment, shipped_plan("homelab"), NODE, firmware)
+    files = predicted_files(environment, shipped_plan("homelab"), machine, firmware)
     return [f"{file.protocol} {file.name}" for file in files if file.found]
 
 
@@ -116,9 +117,14 @@ def test_a_bios_machine_fetches_exactly_what_the_proof_foretold(tmp_path: Path, 
     assert fetched == _foretold("bios")
 
 
-def test_a_bios_machine_with_ipxe_in_its_rom_goes_straight_to_the_script(
+def test_a_machine_that_nobody_listed_boots_as_foretold_and_is_written_down(
     tmp_path: Path, require_tool: Callable[[str], str]
 ):
-    with _rack(tmp_path, require_tool, IPXE_PC, E1000_ROM) as (_, mac, boots):
-        fetched = boots("-machine", "pc,graphics=off", "-device", f"e1000,netdev=lan,mac={mac}")
-    assert fetched == [file for file in _foretold("bios") if file.startswith("http ")]
+    """A BIOS machine with iPXE in its boot ROM: no loader, straight to the script."""
+    with _rack(tmp_path, require_tool, IPXE_PC, E1000_ROM) as (made, _, boots):
+        fetched = boots("-machine", "pc,graphics=off", "-device", f"e1000,netdev=lan,mac={UNKNOWN_MAC}")
+        log = made.net.path("/var/log/discovered/discovered.log").read_text()
+    assert f'mac: "{UNKNOWN_MAC}"' in log, made.net.log("nginx")
+    foretold = [file for file in _foretold("bios", "unknown") if file.startswith("http ")]
+    # What it says of itself stands behind the question mark, and only the machine knows that
+    assert [file.partition("?")[0] for file in fetched] == [file.partition("?")[0] for file in foretold]

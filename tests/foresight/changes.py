@@ -16,6 +16,8 @@ from model.talos import ClusterNodePlan, ClusterPlan
 from rehearsal.world import talos_config, talos_generate, talos_secrets
 from render.talos import machine_patch
 from tests.labs import SHIPPED, raw, tree
+from tests.model import labs_of_many
+from tests.model.test_properties import labs
 
 BUNDLE = talos_secrets.machine_secrets()
 UDEV = {"udev": {"rules": ['SUBSYSTEM=="drm", GROUP="44"']}}
@@ -29,8 +31,9 @@ def side(data: dict[str, Any]) -> Side:
 
 
 def planned(environment: Environment) -> Plan:
-    """Its plan, in the folders that ship."""
-    return plan(environment, tree(environment.name))
+    """Its plan, in the folders that ship, or in those that a drawn lab needs."""
+    folders = tree(environment.name) if environment.name in SHIPPED else labs_of_many.tree()
+    return plan(environment, folders)
 
 
 def _nodes(data: dict[str, Any], role: str) -> list[str]:
@@ -38,9 +41,9 @@ def _nodes(data: dict[str, Any], role: str) -> list[str]:
 
 
 @st.composite
-def edited(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(before, after) of a shipped lab and up to four edits of it."""
-    before = raw(draw(st.sampled_from(SHIPPED)))
+def edited(draw: st.DrawFn, any_lab: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(before, after) of a shipped lab, or of any lab at all, and up to four edits of it."""
+    before = draw(labs()) if any_lab and draw(st.booleans()) else raw(draw(st.sampled_from(SHIPPED)))
     after = copy.deepcopy(before)
     for edit in draw(st.lists(st.sampled_from(EDITS), min_size=1, max_size=4, unique=True)):
         edit(draw, after)

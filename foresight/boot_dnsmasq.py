@@ -88,6 +88,7 @@ class Configuration:
     """dhcp-option in all its forms; the first word is the option's number, `43`."""
     ignored: list[Rule] = field(default_factory=list)
     pxe_vendors: list[str] = field(default_factory=lambda: ["PXEClient"])
+    pxe_vendors_line: Line | None = None
     tftp: Line | None = None
     tftp_root: Line | None = None
     troubles: list[Trouble] = field(default_factory=list)
@@ -139,7 +140,7 @@ def _directive(found: Configuration, line: Line, name: str, value: str) -> None:
     elif name == "dhcp-host":
         found.hosts.append(_setter(line, name, value))
     elif name == "dhcp-pxe-vendor":
-        found.pxe_vendors = words(value)
+        found.pxe_vendors, found.pxe_vendors_line = words(value), line
     else:
         _ruled(found, line, name, value)
 

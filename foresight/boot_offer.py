@@ -82,11 +82,11 @@ def answer(conf: Configuration, client: Client, network: IPv4Network) -> Offer |
         )
     tags |= set(here.sets)
     tags = _tag_if(conf, tags)
-    return _offer(conf, client, tags, here, host, pxe is not None)
+    return _offer(conf, client, tags, here, host, pxe)
 
 
 def _offer(
-    conf: Configuration, client: Client, tags: frozenset[str], here: Range, host: Setter | None, pxe: bool
+    conf: Configuration, client: Client, tags: frozenset[str], here: Range, host: Setter | None, pxe: str | None
 ) -> Offer:
     services = [one for one in conf.services if int(one.words[0]) == client.architecture and one.fits(tags)]
     services = services if pxe else []
@@ -96,9 +96,6 @@ def _offer(
         address = next((word for word in host.rule.words if word.count(".") == 3), None) if host else None
         reserved = host.line if host and address else None
         address = address or f"one of {here.first}-{here.last}"
-    told = next(
-        (one for one in conf.options if one.words[0] == "60" and "HTTPClient" in one.words and one.fits(tags)), None
-    )
     return Offer(
         tags=tags,
         range=here,
@@ -108,8 +105,16 @@ def _offer(
         next_server=_next_server(conf, boot, tags),
         menu=tuple(one.word(1) for one in services) + tuple(_encapsulated(conf, tags)),
         menu_line=services[0].line if services else None,
-        http_class=told.line if told else None,
+        http_class=_http_class(conf, tags, here, pxe),
     )
+
+
+def _http_class(conf: Configuration, tags: frozenset[str], here: Range, pxe: str | None) -> Line | None:
+    """A client known as PXE gets its own vendor class back; another one what dhcp-option says, which no proxy sends."""
+    if pxe or here.proxy:
+        return conf.pxe_vendors_line if pxe and "HTTPClient".startswith(pxe) else None
+    told = (one for one in conf.options if one.words[0] == "60" and "HTTPClient" in one.words and one.fits(tags))
+    return next((one.line for one in told), None)
 
 
 def _encapsulated(conf: Configuration, tags: frozenset[str]) -> Iterator[str]:

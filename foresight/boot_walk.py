@@ -43,6 +43,7 @@ def _walked(walk: Walk, machine: Machine, asks: Client, conf: Configuration, ser
         offer = _asked(walk, machine, second, conf)
         file = _one_file(second, offer)
         _has_server(second, offer, file)
+        walk.step("dnsmasq", f"names {file.name}", file.line)
     ipxe = Ipxe(served, asks, walk, {"next-server": file.server or served.address})
     kernel = ipxe.boot(_url(file, served), file.line)
     return _ended(walk, machine, kernel)

@@ -1,14 +1,17 @@
 """What the proof says of the labs that ship, of edits of them, and that `check` and the engine's door listen to it."""
 
-from collections.abc import Callable
+import json
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from cli.__main__ import app
 from foresight import boot
 from foresight.boot_chain import Chain, Firmware, Requested
 from model.environment import Environment
 from model.laws.foreseen import FORESEEN
+from render import dnsmasq
 from stacks.judgement import judge
 from tests.foresight.mutants import PI
 from tests.labs import ROOT, SHIPPED, planned, raw
@@ -110,43 +113,52 @@ def test_the_predicted_files_are_those_of_the_firmware_in_its_order() -> None:
             boot.predicted_files(environment, plan, name)
 
 
-def _silent_vlan(edited: Raw) -> None:
-    del edited["network"]["vlans"]["lab"]["dhcp"]
+@pytest.fixture
+def looping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A template that somebody changed: iPXE asks again, and gets itself again."""
+    rendered = dnsmasq.configuration
+    monkeypatch.setattr(dnsmasq, "configuration", lambda network: rendered(network).replace(",iPXE\n", ",gPXE\n"))
 
 
-def _config_by_url(edited: Raw) -> None:
-    edited["hardware"]["prodesk-400-g4"]["talos"]["kernel_args"] = ["talos.config=http://192.168.1.59/valinor-1.yaml"]
+def test_a_wrong_template_is_an_error_of_the_lab_that_it_would_keep_dark(looping: None) -> None:
+    findings = judge(raw("homelab"), "homelab", set(), ROOT / "gitops").findings
+    errors = [one for one in findings if one.grade == "error"]
+    assert {one.code for one in errors} == {"boot-loop"}
+    assert all("at dnsmasq.conf:" in one.message for one in errors)
+    assert "cluster.nodes.valinor-1" in {one.path for one in errors}
+    for name in ("pitower", "turing"):
+        assert not [one for one in judge(raw(name), name, set(), ROOT / "gitops").findings if one.grade == "error"]
 
 
-def _password(edited: Raw) -> None:
-    edited["hardware"]["prodesk-400-g4"]["talos"]["kernel_args"] = ["ipmi.password=hunter2"]
+@pytest.mark.parametrize("words", [["check", "homelab"], ["boot", "homelab"], ["boot", "homelab", "valinor-1"]])
+def test_the_command_line_refuses_it_and_says_where(looping: None, words: list[str]) -> None:
+    printed = CliRunner().invoke(app, words)
+    assert printed.exit_code == 1
+    assert "boot-loop" in printed.output
+    assert "dnsmasq.conf:" in printed.output
 
 
-@pytest.mark.parametrize(
-    ("edit", "code", "path"),
-    [
-        (_silent_vlan, "boot-no-answer", "bootstrap.nodes.maia-1"),
-        (_config_by_url, "boot-secret-served", "network.netboot"),
-        (_password, "boot-secret-served", "network.netboot"),
-    ],
-)
-def test_check_refuses_a_lab_that_its_laws_admit_and_that_cannot_boot(
-    edit: Callable[[Raw], None], code: str, path: str
-) -> None:
-    edited = raw("homelab")
-    edit(edited)
-    judged = judge(edited, "homelab", set(), ROOT / "gitops")
-    errors = [(one.code, one.path) for one in judged.findings if one.grade == "error"]
-    assert errors == [(code, path)]
-    for one in judged.findings:
-        assert len(one.message) <= 240, f"too long to read: {one.message}"
-        assert len(one.hint) <= 200, f"too long to read: {one.hint}"
+def test_boot_tells_a_program_everything() -> None:
+    printed = CliRunner().invoke(app, ["boot", "homelab", "maia-1", "--json"])
+    assert printed.exit_code == 0
+    told = json.loads(printed.output)
+    assert told["findings"] == []
+    (chain,) = told["chains"]
+    assert (chain["machine"], chain["end"]) == ("maia-1", "kernel")
+    asked = [step["requested"]["name"] for step in chain["steps"] if step["requested"]]
+    assert f"{PI}/config.txt" in asked
+    assert {step["line"]["file"] for step in chain["steps"] if step["line"]} >= {"dnsmasq.conf", "exports"}
 
 
-def test_nothing_is_proven_of_a_lab_with_errors() -> None:
+def test_a_machine_that_is_not_there_is_wrong_usage_and_the_others_are_named() -> None:
+    printed = CliRunner().invoke(app, ["boot", "turing", "talos-9"])
+    assert printed.exit_code == 2
+    assert "talos-4" in printed.output
+
+
+def test_nothing_is_proven_of_a_lab_with_errors(looping: None) -> None:
     edited = raw("homelab")
     edited["cluster"]["vip"] = "192.168.1.101"
-    _silent_vlan(edited)
     codes = {one.code for one in judge(edited, "homelab", set(), ROOT / "gitops").findings if one.grade == "error"}
     assert codes
     assert not codes & FORESEEN.keys()

@@ -10,7 +10,7 @@ from cli.__main__ import app
 from tests.house.sources import ROOT
 
 CAPTURE = re.compile(r"```\n(?P<shown>(?:(?!```).)*)```\n\n<!-- capture: (?P<words>[^>]+) -->", re.DOTALL)
-PAGES = ("docs/check-and-plan.md",)
+PAGES = ("docs/check-and-plan.md", "docs/how-a-machine-comes-up.md")
 HURRY = {
     "vip: 192.168.1.100 #": "vip: 192.168.1.101 #",
     "subnet: 192.168.20.0/24": "subnet: 192.168.20.5/24",

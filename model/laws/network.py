@@ -18,6 +18,7 @@ def vlan_known(env: Environment) -> Iterator[Breach]:
     named = [
         (f"{path}.vlan", one.vlan) for path, _, one in (*switches(env), *batteries(env), *devices(env)) if one.vlan
     ]
+    named += [(f"network.router.leases.{index}", one) for index, one in enumerate(env.network.router.leases or ())]
     named += [("network.netboot.vlan", env.network.netboot.vlan)] if env.network.netboot else []
     named += [("bootstrap.vlan", env.bootstrap.vlan)] if env.bootstrap else []
     named += [("cluster.vlan", env.cluster.vlan)] if env.cluster else []

@@ -20,6 +20,7 @@ from cli.words import count
 from model.environment import Environment
 from model.findings import Finding
 from model.tree import Tree
+from stacks import programs
 from stacks.judgement import judge as judge_environment
 
 FINE, REFUSED = 0, 1
@@ -57,6 +58,8 @@ def judge(stack: StackFile) -> Checked:
 def check(stack: StackFile, *, as_json: bool) -> int:
     """Show every finding of `stack`; REFUSED when one of them is an error."""
     checked = judge(stack)
+    if checked.environment:
+        checked.findings.extend(programs.missing(checked.environment))
     out = console()
     if as_json:
         fields = ("code", "grade", "path", "message", "hint")

@@ -16,6 +16,7 @@ from pulumi_command import local
 from pulumiverse_talos import client, cluster, imagefactory, machine
 
 from components.bindings import kubernetes, talos
+from components.bindings.certificates import ends
 from components.leaving import Node, take_out
 from model.talos import ClusterNodePlan, ClusterPlan
 from render import gates, talosctl, upgrades
@@ -35,6 +36,8 @@ class Cluster(pulumi.ComponentResource):
     """Secret: the administrator's kubeconfig."""
     talosconfig: pulumi.Output[str]
     """Secret: what `talosctl` needs."""
+    end: dict[str, pulumi.Output[str]]
+    """The day on which `talosconfig` and `kubeconfig` end. An `up` of the month before, or three, renews them."""
     provider: kubernetes.Provider
     """Reaches the cluster's API, which is ready by then. The gate of everything that is in Kubernetes."""
     etcd: local.Command
@@ -190,6 +193,14 @@ class Cluster(pulumi.ComponentResource):
             ),
         )
         self.kubeconfig = pulumi.Output.secret(fetched.kubeconfig_raw)
+        shown = {
+            "talosconfig": self._secrets.client_configuration.apply(lambda made: ends(made.client_certificate)),
+            "kubeconfig": fetched.kubernetes_client_configuration.apply(
+                lambda made: ends((made.client_certificate if made else None) or "")
+            ),
+        }
+        # They come beside keys, and are a day each
+        self.end = {name: pulumi.Output.unsecret(day) for name, day in shown.items()}
         # Talos hands out the kubeconfig a minute before the API answers, and a provider that meets a silent API once
         # counts the whole cluster as unreachable
         ready = self._gate("api", gates.api_gate(self._plan), self.kubeconfig, [self.etcd], was="arda-api-answers")

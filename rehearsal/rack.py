@@ -29,6 +29,7 @@ from rehearsal.typist import Typed, Typist
 from rehearsal.world import World
 from rehearsal.world_process import Staging, world
 from stacks.checkout import GITOPS_VARIABLE
+from stacks.programs import SIMULATED
 
 Verb = Literal["preview", "up", "refresh", "destroy"]
 Notice = Callable[[Transcript], None]
@@ -157,7 +158,8 @@ def open_rack(
     make_private(racks)
     write_private(racks / ".gitignore", "*\n")
     folder = RackFolder(racks / lab.rack)
-    with only_one(racks / f"{lab.rack}.lock", doing) as lock, scrubbed_process({GITOPS_VARIABLE: str(lab.gitops)}):
+    told = {GITOPS_VARIABLE: str(lab.gitops), SIMULATED: "yes"}
+    with only_one(racks / f"{lab.rack}.lock", doing) as lock, scrubbed_process(told):
         if fresh or not folder.sealed.exists():
             folder.remove()
         folder.make(lab)

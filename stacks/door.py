@@ -12,7 +12,7 @@ from foresight.impact import Side
 from model.environment import Environment
 from model.findings import Finding, text
 from model.plan import Plan, plan
-from stacks import change, deployed, secrets
+from stacks import change, deployed, programs, secrets
 from stacks.judgement import Judged, judge
 
 
@@ -28,6 +28,8 @@ def enter(config: pulumi.Config) -> tuple[Environment, Plan]:
     judged = judge(raw, pulumi.get_stack(), present)
     _stop_at([_grave(finding) for finding in judged.findings], stopped=judged.environment is None)
     assert judged.environment, "without one the run has stopped"
+    if pulumi.runtime.is_dry_run():
+        _stop_at(programs.missing(judged.environment))
     decided = plan(judged.environment, judged.tree)
     _look_back(Side(judged.environment, decided), judged)
     return judged.environment, decided

@@ -39,6 +39,7 @@ def publish(plan: Plan, ainur: BootstrapCluster | None, arda: Cluster | None) ->
     if plan.cluster and arda:
         kubeconfigs[plan.cluster.name] = arda.kubeconfig
         pulumi.export("talosconfig", arda.talosconfig)
+        pulumi.export("credentialsEnd", arda.end)
     pulumi.export("kubeconfigs", pulumi.Output.secret(kubeconfigs))
     pulumi.export("addresses", {host.name: host.address for host in plan.network.hosts})
     pulumi.export("urls", urls(plan))

@@ -55,6 +55,11 @@ DOCUMENTS = {
 }
 """What is checked about the file and the stack's own keys."""
 
+PROGRAMS = {
+    "tool-missing": "`talosctl` and `kubectl` are on the machine that runs `pulumi`: without, an `up` stops at once."
+}
+"""What is looked for on the machine."""
+
 
 def markdown() -> str:
     """The whole page."""
@@ -67,6 +72,7 @@ def markdown() -> str:
         "",
     ]
     lines += _table("The file", [(code, "error", holds) for code, holds in DOCUMENTS.items()])
+    lines += _table("The machine", [(code, "note", holds) for code, holds in PROGRAMS.items()])
     lines += _table("One value", [(code, "error", holds) for code, holds in SHAPES.items()])
     ordered = sorted(LAWS.values(), key=lambda law: law.code)
     for room, laws in groupby(ordered, key=lambda law: law.code.partition("-")[0]):

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from rehearsal.rack import Run
+from rehearsal.world import World
 from rehearsal.world.talos_upgrade import runs
 from tests.rehearsal.lives import Life, touched
 
@@ -110,21 +111,25 @@ def test_a_step_that_talos_does_not_take_is_refused_before_the_node_is_touched(
 
 
 def test_an_image_without_a_running_extension_is_refused_until_the_data_says_so(living: Life) -> None:
-    def drop(environment: dict[str, Any]) -> None:
-        environment["hardware"]["prodesk-400-g4"]["talos"]["extensions"].remove("siderolabs/intel-ucode")
+    """Somebody put it there by hand: no edit tells of it, only the machine does."""
 
-    living.edited(drop)
+    def by_hand(world: World) -> None:
+        text = "customization:\n  systemExtensions:\n    officialExtensions: [siderolabs/nut-client]\n"
+        world.machines.records["valinor-1"]["runs"]["schematic"] = world.factory.register(text)
+
+    living.change(by_hand)
+    to(living, talos=NEWER)
     said = refused(living.run("up"))
-    assert "valinor-1 runs extensions that its new image lacks: intel-ucode" in said
+    assert "valinor-1 runs extensions that its new image lacks: nut-client" in said
     assert "cluster.upgrades.may_drop" in said
 
     def allow(environment: dict[str, Any]) -> None:
-        drop(environment)
-        environment["cluster"]["upgrades"] = {"may_drop": ["intel-ucode"]}
+        environment["versions"]["talos"] = NEWER
+        environment["cluster"]["upgrades"] = {"may_drop": ["nut-client"]}
 
     living.edited(allow)
     assert living.run("up").well
-    assert happened(living, "upgrade") == list(NODES), "the same Talos, another schematic"
+    assert happened(living, "upgrade") == list(NODES), "and then it goes on as ever"
 
 
 def test_no_control_plane_is_upgraded_while_another_is_down(living: Life) -> None:

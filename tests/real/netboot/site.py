@@ -105,7 +105,7 @@ class Site:
         for name, source in LOADERS.items():
             if Path(source).exists():
                 self.serve_tftp(name, Path(source).read_bytes())
-        self._start("dnsmasq", "--log-dhcp", "--log-queries", *(["--user=root"] if OUTSIDE_ROOT else []))
+        self._start("dnsmasq", "--log-dhcp", "--log-queries", *(["--user=root", "--group="] if OUTSIDE_ROOT else []))
         self.net.wait("dnsmasq answers", lambda: "TFTP root is" in self.net.log("dnsmasq"))
 
     def start_router(self) -> None:
@@ -117,8 +117,8 @@ class Site:
         ]
         reserved = [f"--dhcp-host={host.mac},{host.address}" for host in self.plan.network.hosts if host.reserve]
         self.net.start(
-            "router", "router", self.tool("dnsmasq"), "--conf-file=/dev/null", "--keep-in-foreground", "--user=root",
-            "--log-facility=-", "--log-queries", "--log-dhcp", "--no-ping", "--no-resolv", "--no-hosts",
+            "router", "router", self.tool("dnsmasq"), "--conf-file=/dev/null", "--keep-in-foreground",
+            "--user=root", "--group=", "--log-facility=-", "--log-queries", "--log-dhcp", "--no-ping", "--no-resolv", "--no-hosts",
             "--dhcp-leasefile=/run/router.leases", f"--address=/#/{ELSEWHERE}", *leases, *(reserved if leases else []),
         )  # fmt: skip
         self.net.wait("the router answers", lambda: "started, version" in self.net.log("router"))

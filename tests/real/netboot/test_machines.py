@@ -72,7 +72,7 @@ def _plug(made: Site) -> None:
     try:
         made.net.run("", "ip", "tuntap", "add", "dev", "tap0", "mode", "tap")
     except AssertionError as refused:
-        missing(f"no TAP device, which takes root: {refused}")
+        missing(f"no TAP device here, and making one takes root ({str(refused).splitlines()[-1]})")
     made.net.run("", "ip", "link", "set", "tap0", "master", "br-lab", "up")
 
 

@@ -193,6 +193,8 @@ def _setter(line: Line, kind: str, value: str) -> Setter:
     if kind in ("dhcp-vendorclass", "dhcp-userclass", "dhcp-mac", "dhcp-match") and not sets:
         # The older spelling: the first word is the tag
         sets, rule = (rule.words[0],), Rule(line, rule.tags, rule.words[1:])
+    if kind != "tag-if" and not (rule.words and rule.words[-1]):
+        raise ValueError(kind)
     if kind == "dhcp-match" and rule.words[0].startswith(("option:", "vi-encap:")):
         name = rule.words[0].removeprefix("option:")
         number = {"client-arch": "93", "user-class": "77", "vendor-class": "60", "client-machine-id": "97"}[name]

@@ -169,11 +169,12 @@ class Ipxe:
 
     def isset(self, words: list[str]) -> bool:
         """`isset ${NAME}`."""
-        return bool(self.expand(words[0]) if words else "")
+        return bool(self.expand(" ".join(words)))
 
     def iseq(self, words: list[str]) -> bool:
         """`iseq A B`."""
-        return self.expand(words[0]) == self.expand(words[1] if len(words) > 1 else "")
+        first, second = [*words, "", ""][:2]
+        return self.expand(first) == self.expand(second)
 
     def free(self) -> bool:
         """`imgfree`."""
@@ -226,7 +227,9 @@ class _Script:
         return jumped, well
 
     def _command(self, text: str, line: Line, guarded: bool) -> tuple[int | None, bool]:
-        name, *words = text.split()
+        name, *words = text.split() or [""]
+        if not words and name in ("goto", "kernel", "initrd", "chain", "set"):
+            raise Stuck("boot-unknown-line", f"`{name}` without a word after it", "say what it is for", line)
         if name == "goto":
             return self._label(self.ipxe.expand(words[0]), line), True
         if name == "exit":

@@ -189,6 +189,14 @@ def exports(text: str) -> Mapping[str, tuple[tuple[IPv4Network, ...], Line]]:
     found: dict[str, tuple[tuple[IPv4Network, ...], Line]] = {}
     for line in lines("exports", text):
         path, *clients = line.text.split()
-        names = (client.partition("(")[0] for client in clients)
-        found[path] = (tuple(IPv4Network(name if name != "*" else "0.0.0.0/0") for name in names), line)
+        named = (client.partition("(")[0] for client in clients)
+        found[path] = (tuple(filter(None, map(_network, named))), line)
     return found
+
+
+def _network(name: str) -> IPv4Network | None:
+    """A client of an export; None for one that is named otherwise than by its network."""
+    try:
+        return IPv4Network("0.0.0.0/0" if name == "*" else name)
+    except ValueError:
+        return None

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pulumi
 import pytest
 from typer.testing import CliRunner
 
@@ -13,8 +14,10 @@ from model.environment import Environment
 from model.laws.foreseen import FORESEEN
 from render import dnsmasq
 from stacks.judgement import judge
+from stacks.lab import build
 from tests.foresight.mutants import PI
 from tests.labs import ROOT, SHIPPED, planned, raw
+from tests.recording import record
 
 Raw = dict[str, Any]
 
@@ -136,6 +139,11 @@ def test_the_command_line_refuses_it_and_says_where(looping: None, words: list[s
     assert printed.exit_code == 1
     assert "boot-loop" in printed.output
     assert "dnsmasq.conf:" in printed.output
+
+
+def test_a_preview_of_it_stops_before_anything_is_registered(looping: None) -> None:
+    with pytest.raises(pulumi.RunError, match=r"nothing was touched[\s\S]*boot-loop[\s\S]*dnsmasq.conf:"):
+        record(build, "homelab", {"iluvatar:environment": json.dumps(raw("homelab"))}, preview=True)
 
 
 def test_boot_tells_a_program_everything() -> None:

@@ -8,6 +8,7 @@ person's own stack: their stack file is read, never written, and their backend, 
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
 import warnings
@@ -86,12 +87,16 @@ class Rack:
         self._engine = engine
         self._program = program
 
-    def run(self, verb: Verb, notice: Notice | None = None) -> Run:
-        """Let the engine do one thing to its end, telling `notice` as it goes. What it says is kept in `<verb>.txt`."""
+    def run(self, verb: Verb, notice: Notice | None = None, *, keep_going: bool = False) -> Run:
+        """Let the engine do one thing to its end, telling `notice` as it goes. What it says is kept in `<verb>.txt`.
+
+        `keep_going`: an `up` does what does not depend on a failure. A real one has half an hour for that while it
+        waits for a machine; on the rack that wait is over at once.
+        """
         started = time.monotonic()
         listener = Listener()
         trouble = said = ""
-        operations = self._operations(verb, notice)
+        operations = self._operations(verb, notice, keep_going=keep_going)
         begun, before = 0, len(self.world().invariants.broken())
         with Interrupts(self._engine.interrupt) as interrupts, warnings.catch_warnings():
             # When the engine is killed, the Automation API warns of its broken stream; we say so better below.
@@ -112,7 +117,9 @@ class Rack:
             return run
         return replace(run, stopped=interrupts.came, refused=begun < len(operations) and not interrupts.came)
 
-    def _operations(self, verb: Verb, notice: Notice | None) -> list[tuple[Callable[..., Any], Notice | None]]:
+    def _operations(
+        self, verb: Verb, notice: Notice | None, *, keep_going: bool
+    ) -> list[tuple[Callable[..., Any], Notice | None]]:
         """What the engine does for `verb`, in order, and who is told of each.
 
         The Automation API destroys without looking first, and then a protected resource is only met after others are
@@ -120,7 +127,8 @@ class Rack:
         """
         if verb == "destroy":
             return [(self._stack.preview_destroy, None), (self._stack.destroy, notice)]
-        return [({"preview": self._stack.preview, "up": self._stack.up, "refresh": self._stack.refresh}[verb], notice)]
+        up = functools.partial(self._stack.up, continue_on_error=keep_going)
+        return [({"preview": self._stack.preview, "up": up, "refresh": self._stack.refresh}[verb], notice)]
 
     def state(self) -> dict[str, Any]:
         """The engine's state of the stack as it exports it, secrets encrypted: `{manifest, resources?: [...]}`."""

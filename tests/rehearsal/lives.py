@@ -55,13 +55,13 @@ class Life:
         self.file.write_text(yaml.safe_dump({"config": {"iluvatar:environment": environment}}, sort_keys=False))
         return environment
 
-    def run(self, *verbs: Verb, fresh: bool = False, unprotect: bool = False) -> Run:
+    def run(self, *verbs: Verb, fresh: bool = False, unprotect: bool = False, keep_going: bool = False) -> Run:
         with open_rack(
             self.folder / "racks", self.lab(), self._engine, fresh=fresh, doing="a test", staging=self._staging
         ) as rack:
             if unprotect:
                 rack.unprotect()
-            return [rack.run(verb) for verb in verbs][-1]
+            return [rack.run(verb, keep_going=keep_going) for verb in verbs][-1]
 
     def rack(self) -> Path:
         return self.folder / "racks" / self.name

@@ -49,7 +49,7 @@ def test_a_worker_that_never_comes_up_holds_nobody_back(tmp_path: Path, engine: 
     life.edited(lambda _: None)
     life.run("preview", fresh=True)
     life.change(lambda world: world.machines.switch("istari-2", on=False))
-    run = life.run("up")
+    run = life.run("up", keep_going=True)
     assert not run.well
     assert any("istari-2" in error.message + error.subject for error in run.errors())
     arda = life.world().kubernetes.clusters["arda"]

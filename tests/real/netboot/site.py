@@ -118,7 +118,8 @@ class Site:
         reserved = [f"--dhcp-host={host.mac},{host.address}" for host in self.plan.network.hosts if host.reserve]
         self.net.start(
             "router", "router", self.tool("dnsmasq"), "--conf-file=/dev/null", "--keep-in-foreground",
-            "--user=root", "--group=", "--log-facility=-", "--log-queries", "--log-dhcp", "--no-ping", "--no-resolv", "--no-hosts",
+            "--user=root", "--group=", "--log-facility=-", "--log-queries", "--log-dhcp",
+            "--no-ping", "--no-resolv", "--no-hosts",
             "--dhcp-leasefile=/run/router.leases", f"--address=/#/{ELSEWHERE}", *leases, *(reserved if leases else []),
         )  # fmt: skip
         self.net.wait("the router answers", lambda: "started, version" in self.net.log("router"))

@@ -1,8 +1,8 @@
 """Argo CD: applications made from folders.
 
-Owns what its ApplicationSet controller makes of a git directory generator, and what its application controller says of
-each application. It refuses to own the repository, which is the World's folder, and to render charts or kustomizations:
-a folder that reads as one is believed to apply.
+Owns what its ApplicationSet controller makes of a git directory generator, and what is said of each application. It
+refuses to own the repository, which is the World's folder, what a folder holds (``kube_folders``), how objects are
+applied (``kube_sync``), and to render charts or patches: a chart brings the kinds that are known of it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from rehearsal.world import kube_charts, kube_helm, kube_pods
+from rehearsal.world import kube_folders, kube_helm, kube_pods, kube_sync, kube_tunnel
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import Body, Cluster
 
 _ARGO = "argocd"
 _HERE = ("https://kubernetes.default.svc", "in-cluster")
-_UNREADABLE = "Failed to load target state: failed to generate manifest: "
 _EXPRESSION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")
 
 
@@ -78,7 +75,7 @@ def brought_by(cluster: Cluster, found: Body) -> list[Body]:
 def _documents_of(cluster: Cluster, found: Body) -> list[Body]:
     source = found["spec"].get("source") or {}
     root = _fetched(cluster, source.get("repoURL", ""), source.get("targetRevision", ""))
-    return list(_read(root / source.get("path", "")))
+    return list(kube_folders.read(root / source.get("path", "")))
 
 
 def _keep(cluster: Cluster, owner: Body, wanted: list[Body]) -> None:
@@ -221,7 +218,7 @@ def _state_of(cluster: Cluster, found: Body) -> Body:
     """Sync and health of an application, after what its folder brings stands."""
     try:
         documents = _documents_of(cluster, found)
-        kinds = _brought(documents)
+        kinds = kube_folders.brought(documents)
     except (_Trouble, Refusal) as trouble:
         condition = {"type": "ComparisonError", "message": trouble.message}
         return {"sync": {"status": "Unknown"}, "health": {"status": "Unknown"}, "conditions": [condition]}
@@ -229,8 +226,17 @@ def _state_of(cluster: Cluster, found: Body) -> Body:
     cluster.register(kinds, _ARGO)
     if "CreateNamespace=true" in ((found["spec"].get("syncPolicy") or {}).get("syncOptions") or ()) and destination:
         _make_namespace(cluster, destination)
-    stuck = [reason for body in documents if (reason := _stuck(cluster, body, destination))]
+    objects = [body for body in documents if "apiVersion" in body]
+    refused = kube_sync.sync(cluster, found, objects)
+    stuck = [reason for body in objects if (reason := _stuck(cluster, body, destination))]
     health = {"status": "Degraded", "message": "; ".join(stuck)} if stuck else {"status": "Healthy"}
+    if refused:
+        message = f"one or more objects failed to apply, reason: {'; '.join(refused)}"
+        return {
+            "sync": {"status": "OutOfSync"},
+            "health": health | {"status": "Missing"},
+            "conditions": [{"type": "SyncError", "message": message}],
+        }
     return {"sync": {"status": "Synced"}, "health": health, "conditions": []}
 
 
@@ -240,56 +246,8 @@ def _make_namespace(cluster: Cluster, name: str) -> None:
 
 
 def _stuck(cluster: Cluster, body: Body, namespace: str | None) -> str | None:
+    """Why a workload of the folder does not run, in the words of whoever holds it up."""
     metadata = {"namespace": namespace, **(body.get("metadata") or {})}
-    return kube_pods.not_running(cluster, {**body, "metadata": metadata})
-
-
-def _read(folder: Path) -> Iterator[Body]:
-    """The kustomization in ``folder``, its bases', and the objects they name; ``_Trouble`` when there is none."""
-    file = folder / "kustomization.yaml"
-    if not file.is_file():
-        raise _Trouble(
-            "ComparisonError", f"{_UNREADABLE}{folder.name}: app path does not exist or has no kustomization"
-        )
-    kustomization = (_documents(folder, file) or [{}])[0]
-    yield {"kind": "Kustomization", "metadata": {}, "helmCharts": kustomization.get("helmCharts") or []}
-    namespace = {"namespace": kustomization["namespace"]} if kustomization.get("namespace") else {}
-    for resource in kustomization.get("resources") or ():
-        for body in _resource(folder, str(resource)):
-            yield {**body, "metadata": {**(body.get("metadata") or {}), **namespace}}
-
-
-def _resource(folder: Path, resource: str) -> Iterator[Body]:
-    path = (folder / resource).resolve()
-    if path.is_dir():
-        yield from _read(path)
-    elif path.is_file():
-        yield from _documents(folder, path)
-    elif "://" not in resource:
-        raise _Trouble("ComparisonError", f"{_UNREADABLE}{folder.name}: {resource}: no such file")
-
-
-def _documents(folder: Path, file: Path) -> list[Body]:
-    """The objects in ``file``; ``_Trouble`` when it is no YAML or holds something else."""
-    try:
-        found = [body for body in yaml.safe_load_all(file.read_text(encoding="utf-8")) if body]
-    except yaml.YAMLError as error:
-        first = str(error).splitlines()[0]
-        raise _Trouble("ComparisonError", f"{_UNREADABLE}{folder.name}: {file.name}: {first}") from error
-    if not all(isinstance(body, dict) for body in found):
-        raise _Trouble("ComparisonError", f"{_UNREADABLE}{folder.name}: {file.name}: not an object")
-    return found
-
-
-def _brought(documents: list[Body]) -> tuple[str, ...]:
-    """Custom kinds of the charts that a kustomization names. ``Refusal`` for a chart that cannot be had."""
-    kinds: list[str] = []
-    for document in documents:
-        for chart in document.get("helmCharts", ()):
-            repository, name = str(chart.get("repo", "")), str(chart["name"])
-            if repository.startswith("oci://"):
-                found = kube_charts.fetch(f"{repository.rstrip('/')}/{name}", None, chart.get("version"))
-            else:
-                found = kube_charts.fetch(name, repository, chart.get("version"))
-            kinds += found.kinds
-    return tuple(kinds)
+    waits = kube_pods.not_running(cluster, {**body, "metadata": metadata})
+    live = cluster.get(body["kind"], metadata["namespace"], str(metadata.get("name")))
+    return waits or (kube_tunnel.trouble_of(live) if live and body["kind"] == "Deployment" else None)

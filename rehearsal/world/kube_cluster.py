@@ -25,6 +25,8 @@ Body = dict[str, Any]
 PROGRAM = "pulumi-kubernetes"
 """The field manager as which the program acts."""
 DEFAULT_NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_ROUNDS = 5
+"""So often do controllers look again at once at what others made of what they made."""
 _CONTROL_PLANE = "node-role.kubernetes.io/control-plane"
 _SERVERS_OWN = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields")
 
@@ -101,6 +103,11 @@ class Cluster:
             if self._stored[key]["created_by"] == manager:
                 yield self._stored[key]["object"]
 
+    def said_by(self, manager: str, kind: str, namespace: str | None, name: str) -> Body | None:
+        """What ``manager`` last said of an object; ``None`` when it said nothing, or there is no such object."""
+        found = self._stored.get(_key(kind, namespace, name))
+        return found["managers"].get(manager) if found else None
+
     def kind(self, api_version: str, name: str) -> Kind:
         """The kind as this API serves it; ``Refusal`` when it does not."""
         found = kube_kinds.BUILTIN.get(name)
@@ -173,13 +180,17 @@ class Cluster:
         body["status"] = status
 
     def work(self) -> None:
-        """Let every controller look at what stands now."""
+        """Let every controller look at what stands now, and again at what the others made of it."""
         if self._at_work:
             return
         self._at_work = True
         try:
-            for controller in self._controllers:
-                controller(self)
+            for _ in range(_ROUNDS):
+                seen = self.record["counter"]
+                for controller in self._controllers:
+                    controller(self)
+                if seen == self.record["counter"]:
+                    break
         finally:
             self._at_work = False
 

@@ -1,7 +1,7 @@
 """Nodes, and whether pods come to run on them.
 
-Owns a node's readiness, scheduling by taints, and Pod Security. It refuses to own pods one by one: whether a workload's
-pods would run is all that anybody here asks.
+Owns a node's readiness, scheduling by taints, and Pod Security. It refuses to own what a pod mounts and reads
+(``kube_needs``), and pods one by one: whether a workload's pods would run is all that anybody here asks.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rehearsal.world import kube_needs
 from rehearsal.world.kube_cluster import Body, Cluster
 
 _NOT_READY = "node.kubernetes.io/not-ready"
@@ -165,6 +166,6 @@ def not_running(cluster: Cluster, body: Body) -> str | None:
     if refused:
         return f'pods "{body["metadata"]["name"]}" is forbidden: {refused}'
     tolerations: list[Body] = pod.get("tolerations") or []
-    if body["kind"] == "DaemonSet":
-        return None if pod.get("hostNetwork") and cluster.objects("Node") else unschedulable(cluster, tolerations)
-    return unschedulable(cluster, tolerations)
+    everywhere = body["kind"] == "DaemonSet" and pod.get("hostNetwork") and cluster.objects("Node")
+    homeless = None if everywhere else unschedulable(cluster, tolerations)
+    return homeless or kube_needs.missing(cluster, namespace, pod)

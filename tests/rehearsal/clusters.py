@@ -19,6 +19,7 @@ from tests.rehearsal.worlds import Engine, lab
 REPOSITORY = "https://git.example.org/lab.git"
 SERVER = "https://10.0.0.100:6443"
 AUTHORITY = "QVVUSE9SSVRZ"
+CLOUDFLARE = {"account_id": "a" * 32}
 CILIUM: dict[str, Any] = {
     "kubeProxyReplacement": True,
     "k8sServiceHost": "localhost",
@@ -40,7 +41,7 @@ def kubeconfig(server: str = SERVER, authority: str = AUTHORITY) -> str:
 
 def talos_cluster(repository: Path | None = None, *, workers: int = 2) -> Cluster:
     """A Talos cluster ``main``: one tainted control plane and ``workers``, no network yet."""
-    environment = lab() | {"gitops": {"repository": REPOSITORY, "revision": "main"}}
+    environment = lab() | {"gitops": {"repository": REPOSITORY, "revision": "main"}, "edge": {"cloudflare": CLOUDFLARE}}
     world = World(environment, repository=repository)
     world.kubernetes.stand_up("main", server=SERVER, version="v1.34.2", credential=AUTHORITY)
     label = "node-role.kubernetes.io/control-plane"

@@ -1,5 +1,7 @@
 """What Argo CD and Flux make of their seeds, and what of the program's is left in a cluster."""
 
+import base64
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,15 @@ from rehearsal.world.kube_helm import uninstall
 from rehearsal.world.kubernetes import trouble_of
 from tests.rehearsal.clusters import (
     ARGO,
+    CLOUDFLARE,
     REPOSITORY,
     body,
     make,
     seed,
     talos_cluster,
 )
+
+TOKEN, ACCOUNT = "t" * 40, CLOUDFLARE["account_id"]
 
 
 @pytest.fixture
@@ -31,8 +36,8 @@ def _tree(root: Path, *apps: str) -> Path:
         folder = root / "gitops" / "lab" / "main" / app
         folder.mkdir(parents=True)
         (folder / "kustomization.yaml").write_text("resources: [thing.yaml]\n", encoding="utf-8")
-        thing = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: thing}\n"
-        (folder / "thing.yaml").write_text(thing, encoding="utf-8")
+        thing = body("ConfigMap", app.replace("/", "-"))
+        (folder / "thing.yaml").write_text(yaml.safe_dump(thing), encoding="utf-8")
     return root
 
 
@@ -46,7 +51,10 @@ def _set(**over: Any) -> dict[str, Any]:
             "server": over.get("server", "https://kubernetes.default.svc"),
             "namespace": over.get("namespace", "apps"),
         },
-        "syncPolicy": {"syncOptions": ["CreateNamespace=true"]},
+        "syncPolicy": {
+            "syncOptions": ["CreateNamespace=true"],
+            "automated": {"prune": True, "selfHeal": True},
+        },
     }
     return {
         "goTemplate": True,
@@ -158,12 +166,142 @@ def test_an_application_may_stand_on_a_shared_base(tmp_path: Path, resources: st
 def test_an_application_whose_pods_are_forbidden_is_degraded(tmp_path: Path):
     root = _tree(tmp_path, "apps/one")
     pod = {"hostNetwork": True, "containers": [{"name": "c", "image": "i"}]}
-    thing = body("DaemonSet", "thing", api="apps/v1", spec={"template": {"spec": pod}})
-    (root / "gitops/lab/main/apps/one/thing.yaml").write_text(yaml.safe_dump(thing), encoding="utf-8")
+    _hold(root, "one", _workload("DaemonSet", pod))
     cluster, _ = _with_argo(root)
     health = cluster.objects("Application")[0]["status"]["health"]
     assert health["status"] == "Degraded"
     assert "host namespaces (hostNetwork=true)" in health["message"]
+
+
+def _workload(kind: str, pod: dict[str, Any]) -> dict[str, Any]:
+    labels = {"app": "thing"}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    return body(kind, "thing", api="apps/v1", spec={"selector": {"matchLabels": labels}, "template": template})
+
+
+def _hold(root: Path, app: str, *objects: Any) -> None:
+    """Let the folder of ``app`` hold these objects."""
+    file = root / "gitops/lab/main/apps" / app / "thing.yaml"
+    file.write_text(yaml.safe_dump_all(objects), encoding="utf-8")
+
+
+def test_what_a_folder_holds_stands_follows_it_and_is_repaired(tmp_path: Path):
+    root = _tree(tmp_path, "apps/one")
+    _hold(root, "one", body("ConfigMap", "a", data={"k": "1"}), body("ConfigMap", "b"))
+    cluster, _ = _with_argo(root)
+    assert [each["metadata"]["name"] for each in cluster.objects("ConfigMap", "apps")] == ["a", "b"]
+    cluster.apply(body("ConfigMap", "a", "apps", data={"k": "by hand"}), "somebody")
+    assert cluster.get("ConfigMap", "apps", "a")["data"] == {"k": "1"}  # type: ignore[index]
+    _hold(root, "one", body("ConfigMap", "a", data={"k": "2"}))
+    cluster.work()
+    (left,) = cluster.objects("ConfigMap", "apps")
+    assert (left["metadata"]["name"], left["data"]) == ("a", {"k": "2"})
+
+
+def test_an_object_that_the_server_refuses_is_named_and_prunes_nothing(tmp_path: Path):
+    root = _tree(tmp_path, "apps/one")
+    cluster, _ = _with_argo(root)
+    _hold(root, "one", body("Service", "wrong", spec={"prots": []}), body("ConfigMap", "fine"))
+    cluster.work()
+    (said,) = unwell(cluster.world)
+    assert "is OutOfSync and Missing: one or more objects failed to apply" in said
+    assert "Service wrong" in said
+    assert "prots" in said
+    assert {each["metadata"]["name"] for each in cluster.objects("ConfigMap", "apps")} == {"apps-one", "fine"}
+
+
+def test_two_applications_never_write_one_object(tmp_path: Path):
+    root = _tree(tmp_path, "apps/one", "apps/two")
+    for app in ("one", "two"):
+        _hold(root, app, body("ConfigMap", "same", data={"k": app}))
+    cluster, _ = _with_argo(root)
+    assert cluster.get("ConfigMap", "apps", "same")["data"] == {"k": "one"}  # type: ignore[index]
+    (said,) = unwell(cluster.world)
+    assert "application two" in said
+    assert "ConfigMap same: is part of applications one and two" in said
+
+
+@pytest.mark.parametrize(
+    ("needs", "trouble"),
+    [
+        ({"volumes": [{"name": "v", "configMap": {"name": "gone"}}]}, 'configmap "gone" not found'),
+        ({"volumes": [{"name": "v", "secret": {"secretName": "gone"}}]}, 'secret "gone" not found'),
+        ({"volumes": [{"name": "v", "secret": {"secretName": "gone", "optional": True}}]}, None),
+        ({"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "gone"}}]}, '"gone" not found'),
+        ({"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "plain"}}]}, "has no default one"),
+        ({"volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "fast"}}]}, '"fast" not found'),
+        ({"env": [{"name": "E", "valueFrom": {"secretKeyRef": {"name": "gone", "key": "k"}}}]}, '"gone" not found'),
+        ({"env": [{"name": "E", "valueFrom": {"configMapKeyRef": {"name": "here", "key": "k"}}}]}, None),
+        ({"env": [{"name": "E", "valueFrom": {"configMapKeyRef": {"name": "here", "key": "x"}}}]}, "find key x"),
+        ({"envFrom": [{"secretRef": {"name": "gone"}}]}, 'secret "gone" not found'),
+    ],
+)
+def test_a_pod_starts_when_what_it_mounts_and_reads_is_there(tmp_path: Path, needs: Any, trouble: str | None):
+    root = _tree(tmp_path, "apps/one")
+    container = {"name": "c", "image": "i"} | {name: needs[name] for name in needs if name != "volumes"}
+    pod = {"containers": [container], "volumes": needs.get("volumes", [])}
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    _hold(
+        root,
+        "one",
+        _workload("Deployment", pod),
+        body("ConfigMap", "here", data={"k": "v"}),
+        body("PersistentVolumeClaim", "plain", spec=claim),
+        body("PersistentVolumeClaim", "fast", spec=claim | {"storageClassName": "fast"}),
+    )
+    cluster, _ = _with_argo(root)
+    health = cluster.objects("Application")[0]["status"]["health"]
+    assert (health["status"] == "Degraded") == (trouble is not None), health
+    assert (trouble or "") in health.get("message", "")
+
+
+def _cloudflared(root: Path, replicas: int) -> None:
+    reference = {"secretKeyRef": {"name": "token", "key": "token"}}
+    container = {
+        "name": "c",
+        "image": "cloudflare/cloudflared:1",
+        "env": [{"name": "TUNNEL_TOKEN", "valueFrom": reference}],
+    }
+    made = _workload("Deployment", {"containers": [container]})
+    made["spec"]["replicas"] = replicas
+    _hold(root, "one", made)
+
+
+def _tunnel(cluster: Cluster, secret: bytes) -> tuple[str, str]:
+    """A tunnel whose secret is thirty-two times that byte: its id, and the token that runs it."""
+    flare, drawn = cluster.world.cloudflare, base64.b64encode(secret * 32).decode()
+    fields = {"name": f"lab-{secret.decode()}", "config_src": "cloudflare", "tunnel_secret": drawn}
+    identity = flare.create_tunnel(TOKEN, ACCOUNT, fields)["id"]
+    told = {"a": ACCOUNT, "t": identity, "s": drawn}
+    return identity, base64.b64encode(json.dumps(told).encode()).decode()
+
+
+def test_a_cloudflared_that_runs_holds_its_tunnel_until_it_is_scaled_down(tmp_path: Path):
+    """Deleting the Secret or the stack's other objects first does not let go of the tunnel: Cloudflare's 1022."""
+    root = _tree(tmp_path, "apps/one")
+    _cloudflared(root, replicas=2)
+    cluster, _ = _with_argo(root)
+    assert 'secret "token" not found' in cluster.objects("Application")[0]["status"]["health"]["message"]
+    identity, token = _tunnel(cluster, b"x")
+    make(cluster, "Secret", "token", "apps", stringData={"token": token})
+    cluster.delete("Secret", "apps", "token")
+    with pytest.raises(Refusal, match="1022"):
+        cluster.world.cloudflare.delete_tunnel(TOKEN, ACCOUNT, identity)
+    _cloudflared(root, replicas=0)
+    cluster.work()
+    cluster.world.cloudflare.delete_tunnel(TOKEN, ACCOUNT, identity)
+
+
+def test_a_cloudflared_with_another_tunnels_secret_is_named(tmp_path: Path):
+    root = _tree(tmp_path, "apps/one")
+    _cloudflared(root, replicas=1)
+    cluster, _ = _with_argo(root)
+    _, token = _tunnel(cluster, b"x")
+    told = json.loads(base64.b64decode(token)) | {"s": base64.b64encode(b"y" * 32).decode()}
+    wrong = base64.b64encode(json.dumps(told).encode()).decode()
+    make(cluster, "Secret", "token", "apps", stringData={"token": wrong})
+    health = cluster.objects("Application")[0]["status"]["health"]
+    assert (health["status"], health["message"]) == ("Degraded", "cloudflared: Unauthorized: Invalid tunnel secret")
 
 
 # Flux

@@ -95,6 +95,17 @@ def impact(
 
 
 @app.command()
+def render(
+    stack: Stack,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="a new folder, or one written by this before")],
+) -> None:
+    """Write every file for every host, and the commands that make the lab by hand."""
+    from cli.render import render as run
+
+    _do(lambda: run(find(stack), out))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of a stack file, for an editor."""
     from model.schema import text

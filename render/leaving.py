@@ -23,26 +23,28 @@ def leave(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
     steps = [_found(cluster, node)]
     steps.append(_leaving_or_dead(node) if node.state == "leaving" else _really_lost(node))
     if votes:
-        steps.append(_majority(cluster))
+        steps.append(_majority(cluster, node))
     if node.state == "leaving":
         steps += ["case $mark in drained) ;; *)\n", _copies(node), _drain(node), ";; esac\n"]
         steps += [_out_of_etcd(node)] if votes else []
         steps.append(_reset(node))
     elif votes:
-        steps.append(_forgotten_by_etcd(cluster))
+        steps.append(_forgotten_by_etcd())
     return "".join([*steps, _forgotten_by_kubernetes(node)])
 
 
 def _found(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
-    """What there is of it, in `$there`, `$mark`, `$id` (its member of etcd) and `$answers`; ends when nothing is."""
+    """What there is of it, in `$there`, `$id` (its member of etcd) and `$answers`; ends when nothing is.
+
+    Who is asked is `$at`, the first control plane that answers: one may be new, and join only in this `up`.
+    """
     endpoints = ",".join(each.address for each in cluster.control_planes)
-    first = cluster.control_planes[0].address
-    looked = f"k get node {node.name} --ignore-not-found --no-headers"
+    others = " ".join(each.address for each in cluster.control_planes)
     voters = ""
     if node.role == "control-plane":
         voters = f"""\
-members=$(t -n {first} etcd members 2>&1) || die "etcd does not answer on {first}: $members"
-id=$(printf '%s\\n' "$members" | while read -r from id host rest; do
+members=$(t -n "$at" etcd members 2>&1) || die "etcd does not answer on $at: $members"
+id=$(printf '%s\\n' "$members" | while read -r _ id host _; do
   case $host in {node.name}) echo "$id" ;; esac
 done)
 """
@@ -52,9 +54,12 @@ config=$(cat) id=
 t() {{ printf '%s' "$config" | talosctl --talosconfig /dev/stdin -e {endpoints} "$@"; }}
 k() {{ printf '%s' "$kube" | kubectl --kubeconfig /dev/stdin "$@"; }}
 die() {{ echo "{node.name} does not go yet: $*" >&2; exit 1; }}
-kube=$(t -n {first} kubeconfig - 2>&1) || die "no kubeconfig from {first}: $kube"
-there=$({looked} -o name)
-mark=$({looked} -o custom-columns=M:.metadata.annotations.{MARK})
+for at in {others}; do
+  kube=$(t -n "$at" kubeconfig - 2>&1) && break
+  at=
+done
+case $at in '') die "no kubeconfig from another control plane: $kube" ;; esac
+there=$(k get node {node.name} --ignore-not-found -o name)
 {voters}case $there$id in '') echo "{node.name} is gone"; exit 0 ;; esac
 answers=
 if t -n {node.address} version >/dev/null 2>&1; then answers=yes; fi
@@ -63,7 +68,9 @@ if t -n {node.address} version >/dev/null 2>&1; then answers=yes; fi
 
 def _leaving_or_dead(node: ClusterNodePlan) -> str:
     """It must answer to leave, unless an earlier run was cut off after its reset: drained, and out of etcd."""
+    annotation = f"custom-columns=M:.metadata.annotations.{MARK}"
     return f"""\
+mark=$(k get node {node.name} --ignore-not-found --no-headers -o {annotation})
 case $answers:$mark:$id in
   yes:* | :drained:) ;;
   *) die "{node.address} does not answer. Switch it on; if the machine is dead, its entry says state: lost" ;;
@@ -79,24 +86,28 @@ esac
 """
 
 
-def _majority(cluster: ClusterPlan) -> str:
-    """Every other control plane is a healthy member of etcd and has caught up: a majority stays without this one."""
-    pairs = " ".join(f"{each.name}={each.address}" for each in cluster.control_planes)
+def _majority(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
+    """Every other member of etcd is healthy and has caught up: a majority stays without this one.
+
+    One that leaves goes last, and by then every control plane that stays has to be a member; one that is lost is
+    forgotten first, when a new one may not have joined yet.
+    """
+    names = " ".join(each.name for each in cluster.control_planes) if node.state == "leaving" else ""
+    missing = f"""\
+  for each in {names}; do
+    case $members in *" $each "*) ;; *) die "$each is no member of etcd: too few would be left" ;; esac
+  done
+"""
     return f"""\
 case $id in '') ;; *)
-  for each in {pairs}; do
-    found=$(printf '%s\\n' "$members" | while read -r from member host peers clients learner; do
-      case $host in "${{each%%=*}}") echo "$learner" ;; esac
-    done)
-    case $found in
-      false) ;;
-      '') die "${{each%%=*}} is no member of etcd: without it, too few would be left" ;;
-      *) die "${{each%%=*}} is still catching up with etcd: wait for it" ;;
-    esac
-    t -n "${{each#*=}}" service etcd 2>&1 | grep -q '^HEALTH *OK' ||
-      die "etcd is not healthy on ${{each%%=*}}: mend that first, or too few would be left"
-  done ;;
-esac
+  why=$(printf '%s\\n' "$members" | while read -r _ each host _ clients learner; do
+    case $each in ID | "$id") continue ;; esac
+    case $learner in false) ;; *) echo "$host is still catching up." ;; esac
+    address=${{clients#https://}} address=${{address%%:*}}
+    t -n "$address" service etcd 2>&1 | grep -q '^HEALTH *OK' || echo "etcd is not healthy on $host."
+  done)
+  case $why in '') ;; *) die "too few members of etcd would be left: $why" ;; esac
+{missing if names else ""};; esac
 """
 
 
@@ -114,10 +125,10 @@ def _longhorn(node: ClusterNodePlan) -> str:
 crd=$(k get crd replicas.longhorn.io --ignore-not-found -o name)
 case $crd in '') ;; *)
   copies=$(k get replicas.longhorn.io -A --no-headers -o custom-columns={columns})
-  whole=$(printf '%s\\n' "$copies" | while read -r volume where since state failed; do
+  whole=$(printf '%s\\n' "$copies" | while read -r volume where since _ failed; do
     case $since:$failed in [0-9]*: | [0-9]*:'<none>') echo "$volume on $where." ;; esac
   done)
-  printf '%s\\n' "$whole" | while read -r volume on where; do
+  printf '%s\\n' "$whole" | while read -r volume _ where; do
     case $where in {node.name}.) ;; *) continue ;; esac
     printf '%s\\n' "$whole" | grep -v -F " {node.name}." | grep -q -F "$volume on " ||
       die "the only whole copy of Longhorn's volume $volume is on it: let another be made first"
@@ -172,10 +183,9 @@ esac
 """
 
 
-def _forgotten_by_etcd(cluster: ClusterPlan) -> str:
-    first = cluster.control_planes[0].address
-    return f"""\
-case $id in '') ;; *) t -n {first} etcd remove-member "$id"; echo "etcd has forgotten it" ;; esac
+def _forgotten_by_etcd() -> str:
+    return """\
+case $id in '') ;; *) t -n "$at" etcd remove-member "$id"; echo "etcd has forgotten it" ;; esac
 """
 
 

@@ -8,6 +8,7 @@ was, and waits for it.
 """
 
 import shlex
+from collections.abc import Sequence
 
 from model.talos import ClusterNodePlan, ClusterPlan
 from render.talosctl import BASE, ETCD, K
@@ -125,9 +126,8 @@ esac
 
 def _safe(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
     """Waits for whom this node's reboot would hurt: the other members of etcd, the storage it holds a part of."""
-    first = cluster.control_planes[0].address
-    at = node.address if node.role == "control-plane" else first
-    text = f'kube=$(t -e {at} -n {at} kubeconfig - 2>&1) || die "{node.name}: no kubeconfig from {at}"\n'
+    asked = [node] if node.role == "control-plane" else cluster.control_planes
+    text = _kubeconfig(asked, f'die "{node.name}: no kubeconfig from a control plane: $kube"')
     if node.role == "control-plane":
         text += f"""\
 n=0
@@ -181,13 +181,12 @@ def upgrade_kubernetes(cluster: ClusterPlan, *, standing: bool) -> str:
 
     Kubelets come last in an upgrade, so where all of them run it, everything does.
     """
-    first, wanted = cluster.control_planes[0].address, cluster.kubernetes
+    wanted = cluster.kubernetes
     silent = 'die "no kubeconfig from the control plane: $kube"'
     if not standing:
         silent = '{ echo "no Kubernetes yet: nothing to upgrade"; exit 0; }'
     return f"""\
-{BASE}{K}{_VERSIONS}kube=$(t -e {first} -n {first} kubeconfig - 2>&1) || {silent}
-kubelets() {{
+{BASE}{K}{_VERSIONS}{_kubeconfig(cluster.control_planes, silent)}kubelets() {{
   k get nodes --no-headers -o custom-columns=N:.metadata.name,V:.status.nodeInfo.kubeletVersion 2>&1
 }}
 n=0
@@ -208,9 +207,20 @@ for each in $old; do
   esac
 done
 said=$(k wait --for=condition=Ready nodes --all --timeout=5m 2>&1) || die "not every node is Ready: $said"
-said=$(t -e {first} -n {first} upgrade-k8s --to {wanted.removeprefix("v")} --with-docs=false \\
+said=$(t -e "$at" -n "$at" upgrade-k8s --to {wanted.removeprefix("v")} --with-docs=false \\
   --with-examples=false 2>&1) || die "Kubernetes was not upgraded to {wanted}: $said"
 echo "Kubernetes {wanted}"
+"""
+
+
+def _kubeconfig(control_planes: Sequence[ClusterNodePlan], silent: str) -> str:
+    """A kubeconfig in `$kube`, and in `$at` who gave it: the first that does, for one may not have joined yet."""
+    return f"""\
+for at in {" ".join(node.address for node in control_planes)}; do
+  kube=$(t -e "$at" -n "$at" kubeconfig - 2>&1) && break
+  at=
+done
+case $at in '') {silent} ;; esac
 """
 
 

@@ -1,0 +1,231 @@
+"""A node that leaves, step by step: what refuses, what is kept, and that every cut is mended by running it again."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rehearsal.standins import shell
+from rehearsal.standins.shell import Outcome, execute
+from rehearsal.world import World
+from rehearsal.world.host_tools import Call, Result, run
+from rehearsal.world.kube_cluster import Cluster
+from render.leaving import leave
+from tests.labs import planned, raw
+from tests.rehearsal.clusters import body
+from tests.rehearsal.lives import Life
+
+pytestmark = pytest.mark.slow
+CHANGING = ("drain", "annotate", "leave", "remove-member", "reset", "delete")
+"""The words by which the text changes anything; it may die right after each."""
+
+
+class Standing:
+    """A lab's World after its first `up`, to be changed freely, and the credentials that its owner has."""
+
+    def __init__(self, lab: str, file: Path) -> None:
+        self.lab = lab
+        self.world = World(raw(lab), file=file)
+        authority, self.record = next(iter(self.world.talos.clusters.items()))
+        client = self.world.talos.new_client(authority)
+        context = {"ca": client["caCertificate"], "crt": client["clientCertificate"], "key": client["clientKey"]}
+        self.talosconfig = yaml.safe_dump({"context": "it", "contexts": {"it": context}})
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.world.kubernetes.clusters[self.record["name"]]
+
+    def switch(self, name: str, *, on: bool) -> None:
+        with self.world.change():
+            self.world.machines.switch(name, on=on)
+
+    def take_out(self, node: str, state: str = "leaving") -> Outcome:
+        """Run the text for `node`, as the command of its `up` does."""
+        environment = raw(self.lab)
+        environment["cluster"]["nodes"][node]["state"] = state
+        cluster = planned(environment).cluster
+        assert cluster
+        text = leave(cluster, cluster.going[0])
+        return execute(self.world, self.world.hosts.workstation, "operator", text, self.talosconfig)
+
+    def portrait(self, node: str) -> dict[str, Any]:
+        """All that a leave changes."""
+        found, record = self.cluster.get("Node", None, node), self.world.machines.records[node]
+        return {
+            "voters": sorted(self.record["members"]),
+            "node": found and (found["spec"].get("unschedulable"), found["metadata"].get("annotations")),
+            "machine": (record["power"], record["config"] is not None),
+        }
+
+    def place(self, kind: str, name: str, api: str, **rest: Any) -> None:
+        """An object as a controller of the cluster would make it, its kind defined first."""
+        group, _, version = api.rpartition("/")
+        plural = f"{kind.lower()}s"
+        if "." in group:
+            names = {"kind": kind, "plural": plural}
+            versions = [{"name": version, "served": True, "storage": True, "schema": {"openAPIV3Schema": {}}}]
+            spec = {"group": group, "names": names, "scope": "Namespaced", "versions": versions}
+            definition = body("CustomResourceDefinition", f"{plural}.{group}", api="apiextensions.k8s.io/v1", spec=spec)
+            self.cluster.place(definition, "test")
+        self.cluster.place(body(kind, name, "storage", api=api, **rest), "test")
+
+
+@pytest.fixture(scope="module")
+def stood(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Callable[[str], Path]:
+    """The file of a lab's World after its first `up`."""
+    made: dict[str, Path] = {}
+
+    def stand(lab: str) -> Path:
+        if lab not in made:
+            life = Life(lab, tmp_path_factory.mktemp(lab), engine)
+            life.edited(lambda _: None)
+            done = life.run("up", fresh=True)
+            assert done.well, done.errors()
+            made[lab] = life.rack() / "world.json"
+        return made[lab]
+
+    return stand
+
+
+@pytest.fixture
+def standing(stood: Callable[[str], Path], tmp_path: Path) -> Callable[[str], Standing]:
+    """A copy of it."""
+
+    def copied(lab: str) -> Standing:
+        return Standing(lab, Path(shutil.copy(stood(lab), tmp_path / f"{lab}.json")))
+
+    return copied
+
+
+def dying_after(step: int) -> Callable[[Call], Result]:
+    """Programs of a shell that is killed right after it has changed something for the `step`-th time."""
+    changed = 0
+
+    def till_death(call: Call) -> Result:
+        nonlocal changed
+        if changed >= step:
+            return Result(code=137)
+        done = run(call)
+        changed += call.tool in ("talosctl", "kubectl") and not done.code and any(w in CHANGING for w in call.argv)
+        return done
+
+    return till_death
+
+
+@pytest.mark.parametrize(("state", "steps"), [("leaving", 5), ("lost", 2)])
+def test_a_control_plane_goes_however_often_it_is_cut_off(
+    state: str, steps: int, standing: Callable[[str], Standing], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = {"voters": ["talos-1", "talos-3"], "node": None, "machine": (False, state == "lost")}
+    for step in range(1, steps + 1):
+        at = standing("turing")
+        at.switch("talos-2", on=state == "leaving")
+        monkeypatch.setattr(shell, "run", dying_after(step))
+        cut = at.take_out("talos-2", state)
+        assert cut.code or step == steps, "it is cut off in the middle"
+        assert (at.portrait("talos-2") == gone) == (step == steps), f"{step}: {at.portrait('talos-2')}"
+        monkeypatch.setattr(shell, "run", run)
+        again = at.take_out("talos-2", state)
+        assert again.code == 0, again.stderr
+        assert at.portrait("talos-2") == gone
+        assert at.world.invariants.broken() == []
+
+
+def test_who_is_gone_already_is_left_alone(standing: Callable[[str], Standing]) -> None:
+    at = standing("turing")
+    assert at.take_out("talos-4").code == 0
+    before = len(at.world.entries())
+    again = at.take_out("talos-4")
+    assert (again.code, again.stdout) == (0, "talos-4 is gone\n")
+    assert len(at.world.entries()) == before
+
+
+def stays(at: Standing, node: str, why: str, state: str = "leaving") -> None:
+    """It refuses, says why, and has changed nothing."""
+    before = at.portrait(node)
+    outcome = at.take_out(node, state)
+    assert outcome.code == 1
+    assert f"{node} does not go yet: " in outcome.stderr
+    assert why in outcome.stderr
+    after = at.portrait(node)
+    assert after == before, "nothing is lost"
+
+
+def test_a_control_plane_stays_while_another_is_down(standing: Callable[[str], Standing]) -> None:
+    at = standing("turing")
+    at.switch("talos-3", on=False)
+    stays(at, "talos-1", "too few members of etcd would be left: etcd is not healthy on talos-3.")
+
+
+def test_one_that_is_no_voter_of_etcd_does_not_count(standing: Callable[[str], Standing]) -> None:
+    at = standing("turing")
+    at.record["members"].remove("talos-3")
+    at.world.machines.records["talos-3"]["etcd"] = "removed"
+    stays(at, "talos-1", "talos-3 is no member of etcd: too few would be left")
+
+
+@pytest.mark.parametrize("node", ["talos-1", "talos-4"])
+def test_a_machine_that_does_not_answer_is_not_taken_for_one_that_left(
+    node: str, standing: Callable[[str], Standing]
+) -> None:
+    at = standing("turing")
+    at.switch(node, on=False)
+    stays(at, node, "if the machine is dead, its entry says state: lost")
+
+
+def test_a_machine_that_answers_is_not_lost(standing: Callable[[str], Standing]) -> None:
+    stays(standing("turing"), "talos-1", "answers, so it is not lost", "lost")
+
+
+def test_a_disruption_budget_that_never_yields_is_named_and_nothing_is_lost(
+    standing: Callable[[str], Standing],
+) -> None:
+    at = standing("turing")
+    labels = {"app": "postgres"}
+    budget = {"spec": {"selector": {"matchLabels": labels}}, "status": {"disruptionsAllowed": 0}}
+    at.place("PodDisruptionBudget", "only-one", "policy/v1", **budget)
+    pod = body("Pod", "postgres-0", "storage", spec={"nodeName": "talos-4", "containers": []})
+    pod["metadata"] |= {"labels": labels, "ownerReferences": [{"kind": "StatefulSet", "uid": "x", "name": "postgres"}]}
+    at.cluster.place(pod, "test")
+    before = at.cluster.get("Pod", "storage", "postgres-0")
+    outcome = at.take_out("talos-4")
+    assert outcome.code == 1
+    assert "storage/only-one" in outcome.stderr
+    assert "postgres-0" in outcome.stderr
+    assert at.cluster.get("Pod", "storage", "postgres-0") == before
+    found = at.cluster.get("Node", None, "talos-4")
+    assert found
+    assert not found["spec"].get("unschedulable"), "it takes pods again"
+    at.cluster.delete("PodDisruptionBudget", "storage", "only-one")
+    assert at.take_out("talos-4").code == 0
+
+
+def replica(at: Standing, name: str, node: str, *, whole: str = "2026-01-01T00:00:00Z", failed: str = "") -> None:
+    spec = {"volumeName": "pvc-1", "nodeID": node, "healthyAt": whole, "failedAt": failed}
+    at.place("Replica", name, "longhorn.io/v1beta2", spec=spec, status={"currentState": "running"})
+
+
+@pytest.mark.parametrize("other", [{"whole": ""}, {"failed": "2026-01-02T00:00:00Z"}])
+def test_the_last_whole_copy_of_a_volume_keeps_its_node(
+    other: dict[str, str], standing: Callable[[str], Standing]
+) -> None:
+    at = standing("homelab")
+    replica(at, "r-1", "istari-3")
+    stays(at, "istari-3", "the only whole copy of Longhorn's volume pvc-1 is on it")
+    replica(at, "r-2", "istari-1", **other)
+    stays(at, "istari-3", "the only whole copy of Longhorn's volume pvc-1 is on it")
+    replica(at, "r-3", "istari-2")
+    assert at.take_out("istari-3").code == 0
+
+
+def test_ceph_must_be_whole_before_a_machine_with_its_disks_goes(standing: Callable[[str], Standing]) -> None:
+    at = standing("turing")
+    at.place("CephCluster", "rook-ceph", "ceph.rook.io/v1", status={"ceph": {"health": "HEALTH_WARN"}})
+    stays(at, "talos-4", "rook-ceph says HEALTH_WARN")
+    found = at.cluster.get("CephCluster", "storage", "rook-ceph")
+    assert found
+    at.cluster.set_status(found, {"ceph": {"health": "HEALTH_OK"}})
+    assert at.take_out("talos-4").code == 0

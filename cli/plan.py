@@ -144,6 +144,9 @@ def _edge(out: Console, edge: EdgePlan) -> None:
             for one in edge.records
         )
         table(out, ("record", "type", "points at", "proxied"), rows)
+    if edge.zone_settings:
+        out.print()
+        table(out, ("setting of the zone", "value"), edge.zone_settings)
     if edge.tunnel:
         out.print()
         rows = ((name or "anything else", service) for name, service, _ in edge.tunnel.ingress)

@@ -79,6 +79,8 @@ class Cloudflare(pulumi.ComponentResource):
         target = self._tunnel() if plan.tunnel else None
         for record in plan.records:
             self._record(record, target)
+        for setting, value in plan.zone_settings:
+            self._setting(setting, value)
         self.register_outputs({})
 
     def hand_token(self, in_namespace: str, provider: kubernetes.Provider, after: pulumi.Resource) -> None:
@@ -128,3 +130,8 @@ class Cloudflare(pulumi.ComponentResource):
         # Cloudflare refuses two types at one name: the old one goes first
         opts = pulumi.ResourceOptions(parent=self, provider=self._provider, delete_before_replace=True)
         cloudflare.DnsRecord(f"edge-record-{key}", properties, opts)
+
+    def _setting(self, name: str, value: str) -> None:
+        properties = {"zoneId": self._plan.zone_id, "settingId": name, "value": value}
+        opts = pulumi.ResourceOptions(parent=self, provider=self._provider)
+        cloudflare.ZoneSetting(f"edge-zone-{name.replace('_', '-')}", properties, opts)

@@ -8,7 +8,20 @@ from typing import Literal
 
 from pydantic import Field
 
-from model.fields import Address, Hostname, Name, Shape, Subnet, Text
+from model.fields import Address, Flag, Hostname, Name, Shape, Subnet, Text
+
+
+class ZoneSettings(Shape):
+    """How Cloudflare answers for the zone's proxied names. `null` leaves one as it is at Cloudflare."""
+
+    ssl: Literal["off", "flexible", "full", "strict"] | None = "strict"
+    """Between Cloudflare and the origin: `strict` speaks TLS only, and checks the certificate."""
+    always_use_https: Flag | None = True
+    """Whether a request over HTTP is sent to HTTPS."""
+    min_tls_version: Literal["1.0", "1.1", "1.2", "1.3"] | None = "1.2"
+    """The oldest TLS that a visitor may speak."""
+    http3: Flag | None = True
+    """Whether visitors may come over QUIC."""
 
 
 class Cloudflare(Shape):
@@ -18,6 +31,8 @@ class Cloudflare(Shape):
     """Account id, 32 hex digits."""
     zone_id: Text
     """Zone id, 32 hex digits. Written down, not looked up: a look-up would dial out in every preview."""
+    zone_settings: ZoneSettings = ZoneSettings()
+    """Settings of the whole zone. They stay at Cloudflare when the stack is destroyed."""
 
 
 class Tunnel(Shape):
@@ -123,6 +138,8 @@ class EdgePlan:
     gateways: tuple[GatewayPlan, ...]
     records: tuple[RecordPlan, ...]
     tunnel: TunnelPlan | None
+    zone_settings: tuple[tuple[str, str], ...]
+    """(setting's name at Cloudflare, value)."""
 
 
 def plan_edge(edge: Edge, domain: str) -> EdgePlan:
@@ -139,7 +156,19 @@ def plan_edge(edge: Edge, domain: str) -> EdgePlan:
         gateways=gateways,
         records=tuple(sorted(records, key=lambda record: record.name)),
         tunnel=_tunnel(edge, domain) if edge.tunnel and edge.cloudflare else None,
+        zone_settings=_settings(edge.cloudflare.zone_settings) if edge.cloudflare else (),
     )
+
+
+def _settings(wanted: ZoneSettings) -> tuple[tuple[str, str], ...]:
+    found = sorted(wanted.model_dump().items())
+    return tuple((name, _word(value)) for name, value in found if value is not None)
+
+
+def _word(value: bool | str) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return value
 
 
 def _records(edge: Edge) -> list[RecordPlan]:

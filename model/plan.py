@@ -58,6 +58,7 @@ def plan(environment: Environment, tree: Tree) -> Plan:
         cni = seed(tree, cluster.name, "cilium")
         if environment.edge.gateways:
             gateway_controller = seed(tree, cluster.name, "envoy-gateway")
+    edge = plan_edge(environment.edge, environment.domain)
     gitops = plan_gitops(environment.gitops, environment.name, tree) if environment.gitops else ()
     return Plan(
         name=environment.name,
@@ -68,9 +69,9 @@ def plan(environment: Environment, tree: Tree) -> Plan:
         cluster=cluster,
         cni=cni,
         gateway_controller=gateway_controller,
-        edge=plan_edge(environment.edge, environment.domain),
+        edge=edge,
         gitops=gitops,
-        leftovers=_leftovers(bootstrap, cluster, cni, gateway_controller, gitops),
+        leftovers=_leftovers(bootstrap, cluster, cni, gateway_controller, gitops, edge),
     )
 
 
@@ -80,6 +81,7 @@ def _leftovers(
     cni: Chart | None,
     gateway_controller: Chart | None,
     gitops: tuple[GitopsClusterPlan, ...],
+    edge: EdgePlan,
 ) -> tuple[str, ...]:
     """Machines keep what is installed on them; what GitOps adopted is GitOps', and is never uninstalled from here.
 
@@ -94,6 +96,7 @@ def _leftovers(
         found.append(f"{cluster.name}/object/Namespace/{gateway_controller.namespace}")
     if bootstrap:
         found.append(f"{bootstrap.name}/object/Namespace/{NETBOOT_NAMESPACE}")
+    found += [f"cloudflare/zone-setting/{name}" for name, _ in edge.zone_settings]  # the provider cannot reset one
     for one in gitops:
         found += [_release(one.cluster, chart) for chart in (one.chart, one.instance) if chart]
         found.append(f"{one.cluster}/object/Namespace/{one.chart.namespace}")

@@ -98,6 +98,8 @@ def _cloudflare(cloudflare: dict[str, Any]) -> Iterator[str]:
         identity, dot, rest = str(record.get("content")).partition(".")
         content = f"<{tunnels[identity]}>{dot}{rest}" if identity in tunnels else record.get("content")
         yield f"record {record['type']} {record['name']} {content} {record['ttl']} proxied={record['proxied']}"
+    for setting in cloudflare["settings"].values():
+        yield f"zone setting {setting['id']} {setting['value']}"
     for tunnel in cloudflare["tunnels"].values():
         rules = (tunnel["configuration"] or {}).get("config")
         yield f"tunnel {tunnel['name']} {tunnel['config_src']} {_text(rules)}"

@@ -36,7 +36,7 @@ _SSH_KEY, _CLOUDFLARE = SECRETS
 
 CLOUDFLARE = SecretKey(
     _CLOUDFLARE,
-    "an API token with DNS:Edit on the zone and Cloudflare Tunnel:Edit on the account (My Profile, API Tokens)",
+    "an API token with DNS:Edit and Zone Settings:Edit on the zone, Cloudflare Tunnel:Edit on the account",
     "0" * 40,
 )
 SSH_KEY = SecretKey(

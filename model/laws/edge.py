@@ -244,3 +244,22 @@ def routes_lead_somewhere(env: Environment) -> Iterator[Breach]:
                 f"did you mean {nets[0]}?",
                 "network.vlans",
             )
+
+
+@law("edge-zone-ssl", "warning")
+def origin_is_reached_by_tls(env: Environment) -> Iterator[Breach]:
+    """Cloudflare reaches the origin by TLS and checks its certificate."""
+    ssl = env.edge.cloudflare.zone_settings.ssl if env.edge.cloudflare else None
+    if ssl not in (None, "strict"):
+        said = "without TLS" if ssl in ("off", "flexible") else "whatever certificate it shows"
+        path = "edge.cloudflare.zone_settings.ssl"
+        yield Breach(path, f"with ssl: {ssl} Cloudflare talks to the origin {said}", "set it to strict")
+
+
+@law("edge-zone-tls", "warning")
+def visitors_speak_current_tls(env: Environment) -> Iterator[Breach]:
+    """Visitors speak TLS 1.2 or newer: browsers dropped what is older, and RFC 8996 with them."""
+    oldest = env.edge.cloudflare.zone_settings.min_tls_version if env.edge.cloudflare else None
+    if oldest in ("1.0", "1.1"):
+        path = "edge.cloudflare.zone_settings.min_tls_version"
+        yield Breach(path, f"visitors may speak TLS {oldest}, which is broken", 'nearest: "1.2"')

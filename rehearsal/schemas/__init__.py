@@ -31,6 +31,7 @@ Entry = dict[str, Any]
 RESOURCES = {
     "cloudflare": (
         "pulumi_cloudflare.DnsRecord",
+        "pulumi_cloudflare.ZoneSetting",
         "pulumi_cloudflare.ZeroTrustTunnelCloudflared",
         "pulumi_cloudflare.ZeroTrustTunnelCloudflaredConfig",
     ),

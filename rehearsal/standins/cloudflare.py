@@ -197,6 +197,33 @@ class TunnelConfig(Kind):
         return {"accountId": account, "tunnelId": tunnel, "config": config, "source": found["source"]} | computed
 
 
+class ZoneSetting(Kind):
+    """``ZoneSetting``: PATCHed, whether created or updated; its delete does nothing and says so in a warning."""
+
+    token = "cloudflare:index/zoneSetting:ZoneSetting"
+    replace_on: ClassVar[frozenset[str]] = frozenset({"settingId", "zoneId"})
+
+    def create(self, ctx: Context, news: Properties, preview: bool) -> tuple[str, Properties]:
+        return ("", dict(news)) if preview else (news["settingId"], self._set(ctx, news))
+
+    def read(self, ctx: Context, id: str, state: Properties) -> tuple[str, Properties] | None:
+        zone, name = (state["zoneId"], id) if state else _two(id, "<zone_id>/<setting_id>")
+        return name, self._state(ctx.world.cloudflare.setting(_token(ctx), zone, name), zone)
+
+    def update(self, ctx: Context, id: str, olds: Properties, news: Properties, preview: bool) -> Properties:
+        return dict(news) if preview else self._set(ctx, news)
+
+    def _set(self, ctx: Context, news: Properties) -> Properties:
+        zone, name = news["zoneId"], news["settingId"]
+        found = ctx.world.cloudflare.edit_setting(_token(ctx), zone, name, news.get("value"))
+        ctx.journal("set zone setting", name)
+        return self._state(found, zone)
+
+    def _state(self, found: Properties, zone: str) -> Properties:
+        state = {"zoneId": zone, "settingId": found["id"], "value": found["value"], "editable": found["editable"]}
+        return state | ({"modifiedOn": found["modified_on"]} if found["modified_on"] else {})
+
+
 class Cloudflare(StandIn):
     """The package ``cloudflare``. Configuring it asks the API nothing: a wrong token shows at the first call."""
 
@@ -221,4 +248,4 @@ class Cloudflare(StandIn):
 
 def stand_in() -> Cloudflare:
     """What the engine talks to instead of the Cloudflare provider."""
-    return Cloudflare(version("pulumi-cloudflare"), [DnsRecord(), Tunnel(), TunnelConfig()])
+    return Cloudflare(version("pulumi-cloudflare"), [DnsRecord(), Tunnel(), TunnelConfig(), ZoneSetting()])

@@ -1,7 +1,8 @@
-"""Cloudflare as seen through its API: one account, its zones' records, its tunnels.
+"""Cloudflare as seen through its API: one account, its zones' records and settings, its tunnels.
 
 Owns who may ask, what is kept, and the answers 404 and 403. It refuses to own what a record or a tunnel may be
-(``cloudflare_records``, ``cloudflare_tunnels``) and the provider's ways.
+(``cloudflare_records``, ``cloudflare_settings``,
+``cloudflare_tunnels``) and the provider's ways.
 
 Every call carries the bearer token, as every request does. Names of fields are the API's, but for ``originRequest``
 inside rules.
@@ -21,6 +22,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.world import cloudflare_records as records
+from rehearsal.world import cloudflare_settings as settings
 from rehearsal.world import cloudflare_tunnels as tunnels
 from rehearsal.world.cloudflare_words import bad_request, refused
 from rehearsal.world.errors import Refusal
@@ -49,6 +51,7 @@ class Cloudflare:
         self._accounts: list[str] = kept.setdefault("accounts", [])
         self._records: dict[str, Fields] = kept.setdefault("records", {})
         self._tunnels: dict[str, Fields] = kept.setdefault("tunnels", {})
+        self._settings: dict[str, Fields] = kept.setdefault("settings", {})
         stated = (world.environment.get("edge") or {}).get("cloudflare") or {}
         if "zone_id" in stated and not self._in_zone(stated["zone_id"]):
             self._zones[stated["zone_id"]] = str(world.environment["domain"]).lower()
@@ -136,6 +139,27 @@ class Cloudflare:
         if fault:
             raise bad_request(call, *fault)
         return record
+
+    # Settings of a zone
+
+    def edit_setting(self, token: str, zone: str, name: str, value: Any) -> Fields:
+        """PATCH: a setting becomes ``value``. It was there before, and cannot be deleted."""
+        call = f"PATCH zones/{zone}/settings/{name}"
+        self._zone(call, token, zone)
+        fault = settings.fault(name, value)
+        if fault:
+            raise bad_request(call, *fault)
+        self._settings[f"{zone}/{name}"] = {"id": name, "value": value, "modified_on": self.world.now()}
+        return self.setting(token, zone, name)
+
+    def setting(self, token: str, zone: str, name: str) -> Fields:
+        """A setting as it is: as set last, or as every zone has it."""
+        call = f"GET zones/{zone}/settings/{name}"
+        self._zone(call, token, zone)
+        if name not in settings.VALUES:
+            raise bad_request(call, *settings.UNKNOWN)
+        untouched = {"id": name, "value": settings.DEFAULTS[name], "modified_on": None}
+        return {"editable": True, **self._settings.get(f"{zone}/{name}", untouched)}
 
     # Tunnels
 
@@ -258,6 +282,7 @@ class Cloudflare:
     def leftovers(self) -> list[str]:
         """Everything that stands here: ``cloudflare/record/<name>``, ``cloudflare/tunnel/<name>``, sorted."""
         found = [f"cloudflare/record/{record['name']}" for record in self._records.values()]
+        found += [f"cloudflare/zone-setting/{setting['id']}" for setting in self._settings.values()]
         return sorted(found + [f"cloudflare/tunnel/{tunnel['name']}" for tunnel in self._tunnels.values()])
 
 

@@ -33,6 +33,7 @@ def cloudflare_thin() -> None:
     cloudflare.Provider("provider", "T" * 40)
     wanted = {"zoneId": ZONE, "name": "a.example.com", "type": "A", "content": "192.0.2.1", "ttl": 1}
     cloudflare.DnsRecord("record", wanted | {"proxied": False, "comment": "x"})
+    cloudflare.ZoneSetting("setting", {"zoneId": ZONE, "settingId": "ssl", "value": "strict"})
     secret = {"tunnelSecret": pulumi.Output.secret("s")}
     tunnel = cloudflare.Tunnel("tunnel", {"accountId": ACCOUNT, "name": "t", "configSrc": "cloudflare"} | secret)
     cloudflare.TunnelConfig("rules", {"accountId": ACCOUNT, "tunnelId": tunnel.id, "config": {"ingresses": RULES}})
@@ -44,6 +45,7 @@ def cloudflare_full() -> None:
     wanted: dict[str, Any] = {"name": "a.example.com", "type": "A", "content": "192.0.2.1", "ttl": 1}
     sdk.Provider("provider", api_token="T" * 40)
     sdk.DnsRecord("record", zone_id=ZONE, proxied=False, comment="x", **wanted)
+    sdk.ZoneSetting("setting", zone_id=ZONE, setting_id="ssl", value="strict")
     secret = pulumi.Output.secret("s")
     tunnel = sdk.ZeroTrustTunnelCloudflared(
         "tunnel", account_id=ACCOUNT, name="t", config_src="cloudflare", tunnel_secret=secret
@@ -94,7 +96,7 @@ def kubernetes_full() -> None:
 @pytest.mark.parametrize(
     ("thin", "full", "resources"),
     [
-        (cloudflare_thin, cloudflare_full, {"provider", "record", "tunnel", "rules"}),
+        (cloudflare_thin, cloudflare_full, {"provider", "record", "setting", "tunnel", "rules"}),
         (kubernetes_thin, kubernetes_full, {"provider", "namespace", "map", "secret", "release"}),
     ],
 )

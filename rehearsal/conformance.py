@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from rehearsal.refusals import unheard
+
 HERE = Path(__file__).resolve().parent
 DATA, PAGE, TESTS = HERE / "conformance.yaml", HERE / "CONFORMANCE.md", HERE.parent / "tests" / "rehearsal"
 
@@ -48,7 +50,7 @@ def _link(test: str) -> str:
 
 
 def faults(document: dict[str, Any]) -> Iterator[str]:
-    """Rows whose test is not there, and sources nobody cites."""
+    """Rows whose test is not there, sources nobody cites, and refusals that no row's test listens for."""
     rows = [row for part in document["behaviours"].values() for row in part]
     known: dict[str, set[str]] = {}
     for _, test, _ in rows:
@@ -60,6 +62,9 @@ def faults(document: dict[str, Any]) -> Iterator[str]:
         if name not in known[file]:
             yield f"there is no test {test}"
     yield from (f"nobody cites the source {key}" for key in sorted(set(document["sources"]) - {row[2] for row in rows}))
+    cited = [test.partition("::") for _, test, _ in rows]
+    heard = [(TESTS / file, name) for file, _, name in cited if (TESTS / file).exists()]
+    yield from (f"no row's test hears {each.place}: {each.words[0]}" for each in unheard(heard))
 
 
 if __name__ == "__main__":

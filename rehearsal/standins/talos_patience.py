@@ -40,14 +40,15 @@ def patiently(ctx: Context, news: Properties, what: str, attempt: Callable[[], A
     """What ``attempt`` gives once it is not refused, tried as long as ``news`` says; ``what`` begins an error."""
     told = (news.get("timeouts") or {}).get(ctx.operation)
     clock = ctx.world.clock
-    began, outcome, refused = clock.now, [], Refusal("never tried")
+    began = clock.now
+    outcome: list[Any] = []
+    refused: list[Retried] = []
 
     def done() -> bool:
-        nonlocal refused
         try:
             outcome.append(attempt())
         except Retried as refusal:
-            refused = refusal
+            refused.append(refusal)
             return False
         return True
 
@@ -58,7 +59,9 @@ def patiently(ctx: Context, news: Properties, what: str, attempt: Callable[[], A
         raise Refusal(f"{what}: {refusal.message}") from refusal
     limit = f"timeouts.{ctx.operation}" if told else f"the provider's own limit, timeouts.{ctx.operation} is not set"
     waited = _said(clock.now - began)
-    raise Refusal(f"{what}: {refused.message}; tried again for {waited} ({limit}), and nothing changed") from refused
+    raise Refusal(
+        f"{what}: {refused[-1].message}; tried again for {waited} ({limit}), and nothing changed"
+    ) from refused[-1]
 
 
 def _said(seconds: float) -> str:

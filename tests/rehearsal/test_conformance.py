@@ -18,6 +18,15 @@ def test_a_row_without_its_test_is_seen():
     assert list(faults(document)) == ["there is no test test_standin_random.py::test_that_is_not_there"]
 
 
+def test_a_refusal_that_no_test_hears_is_seen():
+    document = load()
+    rows = document["behaviours"]["Talos, the machines"]
+    rows[:] = [row for row in rows if "test_a_worker_passes_nothing_on" not in row[1]]
+    assert list(faults(document)) == [
+        "no row's test hears world/talos_door.py::dial: is a worker: it passes nothing on"
+    ]
+
+
 def test_every_package_of_the_rack_has_its_part():
     parts = " ".join(load()["behaviours"]).lower()
     for package in standins():

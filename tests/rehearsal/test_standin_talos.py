@@ -88,6 +88,38 @@ def test_raising_the_contract_keeps_the_secrets_and_makes_them_unknown_in_previe
     assert engine.update(SECRETS, state, {"talosVersion": "v1.13"})["machineSecrets"] == state["machineSecrets"]
 
 
+def test_a_raised_contract_makes_every_configuration_unknown_in_the_preview(engine: Engine):
+    """The engine does not call a function whose arguments are unknown: the apply gets an unknown configuration."""
+    _, state, _ = engine.create(SECRETS, talosVersion="v1.12")
+    foreseen = engine.update(SECRETS, state, {"talosVersion": "v1.13"}, preview=True)
+    assert (foreseen["machineSecrets"], foreseen["clientConfiguration"]) == (UNKNOWN, UNKNOWN)
+    news = {"node": "10.0.0.101", "clientConfiguration": UNKNOWN, "machineConfigurationInput": UNKNOWN}
+    assert engine.check(APPLY, **news) == []
+    before = {"node": "10.0.0.101", "machineConfigurationInput": "old", "machineConfigurationHash": "1"}
+    planned = engine.update(APPLY, before, news, preview=True)
+    assert planned["machineConfiguration"] is UNKNOWN
+    assert planned["machineConfigurationHash"] is UNKNOWN
+    diff = engine.diff(APPLY, before, news)
+    assert diff.changes == provider_pb2.DiffResponse.DIFF_SOME
+    assert not diff.replaces
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        (APPLY, {"node": "10.0.0.101", "applyMode": "auto"}, {"node": "10.0.0.102", "applyMode": "reboot"}),
+        (BOOTSTRAP, {"node": "10.0.0.101"}, {"node": "10.0.0.102", "endpoint": "10.0.0.100"}),
+        (SCHEMATIC, {"schematic": "customization: {}"}, {"schematic": "overlay: {image: a, name: b}"}),
+    ],
+)
+def test_nothing_replaces_what_the_provider_updates(
+    engine: Engine, kind: str, before: dict[str, Any], after: dict[str, Any]
+):
+    diff = engine.diff(kind, before, after)
+    assert diff.changes == provider_pb2.DiffResponse.DIFF_SOME
+    assert not diff.replaces
+
+
 def test_an_existing_bundle_is_adopted_from_its_file(engine: Engine, tmp_path: Any):
     pair = {"crt": "CRT", "key": "KEY"}
     bundle = {
@@ -99,7 +131,7 @@ def test_an_existing_bundle_is_adopted_from_its_file(engine: Engine, tmp_path: A
     (tmp_path / "secrets.yaml").write_text(yaml.safe_dump(bundle))
     found = decode(engine.read(SECRETS, str(tmp_path / "secrets.yaml")).properties)[0]
     assert found["machineSecrets"]["certs"]["k8sServiceaccount"] == {"key": "SA"}
-    with pytest.raises(Aborted, match="No such file"):
+    with pytest.raises(Aborted, match=r"failed to load secrets bundle from .*: No such file"):
         engine.read(SECRETS, str(tmp_path / "nope.yaml"))
 
 
@@ -132,9 +164,13 @@ def test_what_is_not_said_falls_to_the_provider_s_own_versions(engine: Engine):
 @pytest.mark.parametrize(
     ("over", "words"),
     [
-        ({"machineType": "leader"}, "machine_type"),
-        ({"clusterEndpoint": "10.0.0.100"}, "not a https"),
-        ({"configPatches": ["machine: {instal: {}}"]}, "unknown keys"),
+        ({"machineType": "leader"}, 'attribute machine_type value must be one of: ["controlplane" "worker"]'),
+        ({"clusterEndpoint": "10.0.0.100"}, 'failed to parse the endpoint: "10.0.0.100" is not a https:// URL'),
+        ({"talosVersion": "new"}, 'error parsing version "new"'),
+        (
+            {"configPatches": ["machine: {instal: {}}"]},
+            "Error computing machine configuration: error applying config patches: unknown keys found during decoding:",
+        ),
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_not_made(engine: Engine, over: dict[str, Any], words: str):

@@ -39,8 +39,11 @@ def _run(world: World, text: str, stdin: str = "", host: str = "vala-1") -> Outc
     ],
 )
 def test_who_may_not_come_in_is_told_in_ssh_s_words(over: dict[str, Any], words: str):
-    with pytest.raises(Refusal, match=words):
+    with pytest.raises(Refusal, match=words) as refused:
         a_world().hosts.log_in(_connection(**over))
+    if "no key found" not in words:
+        assert refused.value.message.startswith("unable to dial: ")
+        assert "the provider keeps dialling: 10 times, or until the create timeout" in refused.value.message
 
 
 def test_no_host_key_is_not_checked_and_its_comment_never():

@@ -37,7 +37,8 @@ def test_a_label_is_deleted_by_patch_and_an_empty_value_changes_nothing():
     [
         ("machine: [", "yaml: line"),
         ("machine: {}\nmachine: {}", "already defined"),
-        ("- op: add", "JSON6902"),
+        ("- op: add", "JSON6902 patches are not supported for multi-document machine configuration"),
+        ("a word", "missing kind"),
         ("kind: LinkConfg\napiVersion: v1alpha1", '"LinkConfg" "v1alpha1": not registered'),
         ("machine: {instal: {}}", r"unknown keys found during decoding:\nmachine\.instal"),
         ("kind: LinkConfig\napiVersion: v1alpha1\nnam: a", "nam"),

@@ -132,7 +132,7 @@ def test_a_second_volume_finds_what_the_first_left(at: Lab):
 
 
 def test_without_ephemeral_nothing_follows_and_the_node_does_not_join(at: Lab):
-    own = {"apiVersion": "v1alpha1", "kind": "VolumeConfig", "name": "EPHEMERAL"}
+    own: dict[str, Any] = {"apiVersion": "v1alpha1", "kind": "VolumeConfig", "name": "EPHEMERAL"}
     own["provisioning"] = {"diskSelector": {"match": "disk.rotational"}}
     at.apply("cp-1")
     at.world.talos.bootstrap(ADDRESSES["cp-1"], None, at.client)

@@ -58,6 +58,7 @@ _REST = {
     "random.RandomBytes.create": _NOTHING,
 }
 _KUBERNETES = {
+    "kubernetes.drain": Duration(5, 600, "assumed: pods stop and start elsewhere; high: the drain's own limit, 10 m"),
     "kubernetes.api-answers": Duration(30, 300, "assumed: the control plane's images pulled and started"),
     "kubernetes.Release.create": Duration(20, 900, "assumed: images pulled and started; high: the seeds' timeout"),
     "kubernetes.Release.create.cilium": Duration(60, 300, "assumed: agents of 250 MB pulled and started on every node"),

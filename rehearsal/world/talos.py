@@ -186,7 +186,8 @@ class Talos:
         )
         static = [
             str(entry["address"]).partition("/")[0]
-            for document in of_kind(documents, "LinkConfig")
+            for kind in ("LinkConfig", "BondConfig")
+            for document in of_kind(documents, kind)
             for entry in document.get("addresses") or ()
         ]
         record["installed_address"] = static[0] if static else None

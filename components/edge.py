@@ -6,13 +6,14 @@ Owns those. Refuses routes and certificates, which live beside the application t
 from collections.abc import Sequence
 
 import pulumi
+from pulumi_command import local
 from pulumi_random import RandomBytes
 
 from components.bindings import cloudflare, helm, kubernetes
 from model.edge import EdgePlan, GatewayPlan, RecordPlan
 from model.tree import Chart
 from render import manifests
-from render.tunnel import ingress, token
+from render.tunnel import ingress, let_go, token
 
 GATEWAYS = "iluvatar:edge:Gateways"
 CLOUDFLARE = "iluvatar:edge:Cloudflare"
@@ -83,10 +84,16 @@ class Cloudflare(pulumi.ComponentResource):
             self._setting(setting, value)
         self.register_outputs({})
 
-    def hand_token(self, in_namespace: str, provider: kubernetes.Provider, after: pulumi.Resource) -> None:
-        """Put the tunnel's token where cloudflared reads it."""
+    def hand_token(
+        self,
+        in_namespace: str,
+        provider: kubernetes.Provider,
+        kubeconfig: pulumi.Input[str],
+        after: pulumi.Resource,
+    ) -> list[pulumi.Resource]:
+        """Put the tunnel's token where cloudflared reads it; gives what whoever runs cloudflared waits for."""
         if self.tunnel_token is None:
-            return
+            return []
         body = {
             "apiVersion": "v1",
             "kind": "Secret",
@@ -94,7 +101,18 @@ class Cloudflare(pulumi.ComponentResource):
             "stringData": {"token": self.tunnel_token},
         }
         opts = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[after])
-        kubernetes.KubernetesObject("edge-tunnel-token", body, opts)
+        handed = kubernetes.KubernetesObject("edge-tunnel-token", body, opts)
+        # GitOps' cloudflared outlives this stack, and Cloudflare keeps a tunnel in use: on the way out, once nobody
+        # reconciles it any more, it lets go
+        release = local.Command(
+            "edge-tunnel-let-go",
+            create=":",
+            delete=let_go(in_namespace),
+            stdin=kubeconfig,
+            add_previous_output_in_env=False,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[handed]),
+        )
+        return [release]
 
     def _tunnel(self) -> pulumi.Output[str]:
         """Make the tunnel and its rules; returns the name that records point at."""

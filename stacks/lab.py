@@ -67,7 +67,7 @@ def _arda(plan: Plan, bootable: list[pulumi.Resource], token: pulumi.Output[str]
         gateways = Gateways("edge-gateways", chart, plan.edge, provider=arda.provider, adopted=adopted, after=after)
         seeds += gateways.standing
         if cloudflare:
-            cloudflare.hand_token(chart.namespace, arda.provider, gateways.namespace)
+            seeds += cloudflare.hand_token(chart.namespace, arda.provider, arda.kubeconfig, gateways.namespace)
     if gitops:
         engine = ArgoCD if gitops.engine == "argocd" else Flux
         engine("arda-gitops", gitops, provider=arda.provider, after=seeds)

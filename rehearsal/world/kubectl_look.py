@@ -1,6 +1,6 @@
-"""What kubectl shows of a cluster, and what it waits for.
+"""What kubectl shows of a cluster, what it waits for, and how it scales.
 
-Owns the printed forms (kubectl 1.34) and which of its waits are over. It refuses to change anything, and to own pods:
+Owns the printed forms (kubectl 1.34) and which of its waits are over. It refuses any other change, and to own pods:
 an agent of the network is on every node whose machine runs, an operator wherever its release stands.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 from rehearsal.world import kube_pods
 from rehearsal.world.errors import Refusal
 from rehearsal.world.host_tools import Failed, Result
-from rehearsal.world.kube_cluster import Body, Cluster
+from rehearsal.world.kube_cluster import Body, Cluster, desired
 from rehearsal.world.kube_helm import stands
 from rehearsal.world.kubectl import Asked, Command
 
@@ -24,6 +24,7 @@ _KINDS = {
     "cephclusters.ceph.rook.io": "CephCluster",
     "cephcluster": "CephCluster",
     "poddisruptionbudgets": "PodDisruptionBudget",
+    "deployment": "Deployment",
 }
 """Words for kinds of objects."""
 
@@ -48,6 +49,7 @@ def _get(asked: Asked) -> Result:
 
 def _named(word: str, body: Body) -> str:
     full = {"CustomResourceDefinition": "customresourcedefinition.apiextensions.k8s.io", "Node": "node"}
+    full |= {"Deployment": "deployment.apps"}
     return f"{full.get(body['kind'], word)}/{body['metadata']['name']}"
 
 
@@ -55,13 +57,22 @@ def _objects(asked: Asked, word: str, names: list[str]) -> list[Body]:
     kind = _KINDS[word]
     if "." in word and asked.cluster.get("CustomResourceDefinition", None, word) is None:
         raise Failed(f'error: the server doesn\'t have a resource type "{word.partition(".")[0]}"')
-    found = [seen(asked.cluster, each) for each in asked.cluster.objects(kind)]
+    found = [seen(asked.cluster, each) for each in asked.cluster.objects(kind) if _asked_for(asked, each)]
     if not names:
         return found
     chosen = [each for each in found if each["metadata"]["name"] in names]
     if not chosen and "ignore-not-found" not in asked.options:
         raise Failed(f'Error from server (NotFound): {word} "{names[0]}" not found')
     return chosen
+
+
+def _asked_for(asked: Asked, body: Body) -> bool:
+    """Whether the options' namespace and labels choose a workload; of other kinds all are asked for."""
+    if body["kind"] != "Deployment":
+        return True
+    name, _, value = asked.options.get("selector", "").partition("=")
+    labels = body["metadata"].get("labels") or {}
+    return body["metadata"]["namespace"] == asked.namespace and (not name or labels.get(name) == value)
 
 
 def seen(cluster: Cluster, body: Body) -> Body:
@@ -88,6 +99,8 @@ def _at(body: Any, path: str) -> Any:
 
 def _wait(asked: Asked) -> Result:
     """``wait --for=condition=…``: over at once, or not within its time, which passes."""
+    if asked.options.get("for") == "delete":
+        return _wait_for_end(asked)
     condition = asked.options.get("for", "").removeprefix("condition=")
     if condition not in ("Ready", "Established"):
         raise Failed("the rack's kubectl waits for the conditions Ready and Established")
@@ -100,6 +113,29 @@ def _wait(asked: Asked) -> Result:
             stderr="".join(f"error: timed out waiting for the condition on {each}\n" for each in late), code=1
         )
     return Result("condition met\n")
+
+
+def _wait_for_end(asked: Asked) -> Result:
+    """``wait pod -l … --for=delete``: over when no Deployment with those labels wants a pod."""
+    if asked.words != ["pod"] or "selector" not in asked.options:
+        raise Failed("the rack's kubectl waits for the end of pods chosen by a label")
+    left = [each for each in _objects(asked, "deployment", []) if each["spec"].get("replicas", 1)]
+    if not left:
+        return Result()
+    asked.cluster.world.kubernetes.wait(_seconds(asked.options.get("timeout", "30s")))
+    said = "".join(f"error: timed out waiting for the condition on pods/{each['metadata']['name']}\n" for each in left)
+    return Result(stderr=said, code=1)
+
+
+def _scale(asked: Asked) -> Result:
+    name = asked.words[0].removeprefix("deployment.apps/") if asked.words else ""
+    found = asked.cluster.get("Deployment", asked.namespace, name)
+    if found is None or not asked.options.get("replicas", "").isdigit():
+        raise Failed(f'Error from server (NotFound): deployments.apps "{name}" not found')
+    wanted = desired(found)
+    wanted["spec"] = {**wanted["spec"], "replicas": int(asked.options["replicas"])}
+    asked.cluster.apply(wanted, "kubectl")
+    return Result(f"deployment.apps/{name} scaled\n")
 
 
 def _late(asked: Asked, condition: str) -> list[str]:
@@ -160,5 +196,6 @@ _CHOOSING = {"all-namespaces": False, "ignore-not-found": False, "no-headers": F
 COMMANDS: dict[str, Command] = {
     "get": Command(_get, _CHOOSING),
     "wait": Command(_wait, {"for": True, "timeout": True, "all": False, "field-selector": True}),
+    "scale": Command(_scale, {"replicas": True}),
     "rollout status": Command(_rollout_status, {"timeout": True}),
 }

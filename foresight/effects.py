@@ -5,13 +5,14 @@ graph. Refuses Talos' machines, which are `impact`'s.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from model.edge import EdgePlan
 from model.gitops import GitopsClusterPlan
+from model.laws.words import listed
 from model.plan import Plan
-from render import argocd, dnsmasq, ipxe, manifests
+from render import argocd, boot_files, manifests
 from render.tunnel import ingress
 
 
@@ -59,11 +60,8 @@ def contents(decided: Plan) -> dict[str, Mapping[str, Any]]:
 
 def _network(decided: Plan) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The files exist where there is a bootstrap cluster that serves them."""
-    if decided.bootstrap is None:
-        return
-    yield "ea-files-dnsmasq", {"dnsmasq.conf": dnsmasq.configuration(decided.network)}
-    if decided.network.netboot:
-        yield "ea-files-boot", dict(ipxe.scripts(decided.network.netboot))
+    if decided.bootstrap:
+        yield from ((f"ea-files-{key}", files) for key, files in boot_files.published(decided.network).items())
 
 
 def _edge(edge: EdgePlan) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -72,7 +70,8 @@ def _edge(edge: EdgePlan) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for record in edge.records:
         to = "the tunnel" if record.tunnel else record.content
         key = record.name.replace("*", "wildcard").replace(".", "-")
-        yield f"edge-record-{key}", {"is": f"{record.name} {record.type} {to}", "proxied": record.proxied}
+        through = ", proxied" if record.proxied else ""
+        yield f"edge-record-{key}", {"is": f"{record.name} {record.type} {to}{through}"}
     if edge.tunnel:
         yield f"edge-tunnel-{edge.tunnel.name}", {"name": edge.tunnel.name}
         yield f"edge-tunnel-rules-{edge.tunnel.name}", {"ingresses": ingress(edge.tunnel)}
@@ -87,18 +86,13 @@ def _seeds(one: GitopsClusterPlan) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _shown(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> tuple[str, str]:
-    """Where both are, the entries that differ; else the first that says something."""
-    names = [
-        name for name in {**(before or {}), **(after or {})} if (before or {}).get(name) != (after or {}).get(name)
-    ]
-    return _text(before, names), _text(after, names)
+    """Where both are, the entries that differ; of files that differ the names."""
+    old, new = before or {}, after or {}
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    if any("\n" in str(side.get(name, "")) for side in (old, new) for name in names):
+        return "", f"other text: {listed(names, 3)}"
+    return _text(old, names), _text(new, names)
 
 
-def _text(side: Mapping[str, Any] | None, names: list[str]) -> str:
-    shown = [str(side[name]) for name in names if side and isinstance(side.get(name), str | bool | int)]
-    return ", ".join(line for line in shown if "\n" not in line)
-
-
-def as_data(effect: Effect) -> dict[str, str]:
-    """For JSON."""
-    return asdict(effect)
+def _text(side: Mapping[str, Any], names: list[str]) -> str:
+    return ", ".join(str(side[name]) for name in names if isinstance(side.get(name), str | int))

@@ -18,6 +18,20 @@ from model.plan import Plan
 from model.storage import StorageSystem
 from model.talos import ClusterNodePlan, ClusterPlan
 
+TOGETHER = (
+    (
+        "change-planes-together",
+        "error",
+        "No two control planes are away at one time: the next one is touched when the one before is back.",
+    ),
+    (
+        "change-storage-together",
+        "error",
+        "No storage system misses more of its nodes at one time than it can and still serve: configurations reach "
+        "workers at once, and those that reboot, reboot at once.",
+    ),
+)
+"""(code, grade, what must hold) of what the steps themselves must not do."""
 Kind = Literal["join", "apply", "bootstrap", "gate", "snapshot", "upgrade", "upgrade-kubernetes", "leave"]
 
 

@@ -18,6 +18,13 @@ from stacks import deployed
 ACCEPT = "ILUVATAR_ACCEPT"
 """Variable of the environment: codes, by commas, of what a person has seen to by hand. For one run, so no setting."""
 
+UNJUDGED = (
+    "change-unjudged",
+    "warning",
+    "What was deployed can be read: in a form of another program, the edit is not judged.",
+)
+"""(code, grade, what must hold) of the output itself."""
+
 
 def since(last: Any, after: Side, tree: Tree, accepted: Iterable[str] = ()) -> Impact | None:
     """What the edit since the last `up` does; None when nothing was deployed.
@@ -66,4 +73,4 @@ def told(step: Step) -> str:
 def _unreadable() -> Finding:
     message = "the stack remembers what was deployed in a form that this program does not read: the edit is not judged"
     hint = "look at the preview with care; after the next `pulumi up` it is judged again"
-    return Finding("change-unjudged", "warning", deployed.OUTPUT, message, hint)
+    return Finding(UNJUDGED[0], "warning", deployed.OUTPUT, message, hint)

@@ -7,10 +7,13 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.__main__ import app
+from foresight.edits import RULES
+from foresight.steps import TOGETHER
+from stacks.change import UNJUDGED
 from tests.house.sources import ROOT
 
 CAPTURE = re.compile(r"```\n(?P<shown>(?:(?!```).)*)```\n\n<!-- capture: (?P<words>[^>]+) -->", re.DOTALL)
-PAGES = ("docs/check-and-plan.md", "docs/how-a-machine-comes-up.md")
+PAGES = ("docs/check-and-plan.md", "docs/how-a-machine-comes-up.md", "docs/impact.md")
 HURRY = {
     "vip: 192.168.1.100 #": "vip: 192.168.1.101 #",
     "subnet: 192.168.20.0/24": "subnet: 192.168.20.5/24",
@@ -20,18 +23,39 @@ HURRY = {
     'kubernetes: "v1.34.2"': 'kubernetes: "v1.36.0"',
 }
 """What somebody in a hurry makes of homelab."""
+TOMORROW = {
+    'talos: "v1.12.4"': 'talos: "v1.13.1"',
+    "resolvers: [1.1.1.1, 9.9.9.9]": "resolvers: [9.9.9.9]",
+    "port: usw-pro-24/14, reach": "port: usw-pro-24/14, labels: { example.com/gpu: intel }, reach",
+    "- { name: example.com, target": "- { name: www.example.com, target",
+}
+"""What homelab is to become."""
+RULE = """{ workers: { machine: { udev: { rules: ['SUBSYSTEM=="drm", GROUP="44"'] } } } }"""
+RASH = {
+    'kubernetes: "v1.34.2"': 'kubernetes: "v1.32.1"',
+    "address: 192.168.1.104": "address: 192.168.1.140",
+    "schedulable_control_planes: false # default": f"talos: {RULE}",
+}
+"""What homelab must not become: no law forbids any of it, but what stands does."""
+
+
+def written(folder: Path, name: str, edits: dict[str, str]) -> str:
+    """homelab after some edits, as a file called `name` from where the person stands."""
+    text = (ROOT / "Pulumi.homelab.yaml").read_text(encoding="utf-8")
+    for before, after in edits.items():
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    (folder / name).write_text(text, encoding="utf-8")
+    return name
 
 
 @pytest.fixture
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """homelab after a hurried edit, called `Pulumi.homelab.yaml` from where the person stands."""
-    text = (ROOT / "Pulumi.homelab.yaml").read_text(encoding="utf-8")
-    for before, after in HURRY.items():
-        assert text.count(before) == 1, before
-        text = text.replace(before, after)
-    (tmp_path / "Pulumi.homelab.yaml").write_text(text, encoding="utf-8")
+    """homelab after a hurried edit, called `Pulumi.homelab.yaml` from where the person stands; others beside it."""
     monkeypatch.setenv("LAB_CALLED_FROM", str(tmp_path))
-    return "Pulumi.homelab.yaml"
+    written(tmp_path, "tomorrow.yaml", TOMORROW)
+    written(tmp_path, "rash.yaml", RASH)
+    return written(tmp_path, "Pulumi.homelab.yaml", HURRY)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -50,3 +74,18 @@ def test_what_a_page_shows_is_what_is_printed(page: str, broken: str, pytestconf
         (ROOT / page).write_text(fresh, encoding="utf-8")
         text = fresh
     assert text == fresh, f"{page} is stale: run this test with --snapshot-update"
+
+
+RULES_TABLE = re.compile(r"(\| code \| grade \| what must hold \|\n\|---\|---\|---\|\n)(?:\|.*\n)+")
+
+
+def test_the_page_of_edits_lists_every_rule(pytestconfig: pytest.Config) -> None:
+    page = ROOT / "docs" / "impact.md"
+    text = page.read_text(encoding="utf-8")
+    judged = [(rule.code, rule.grade, rule.holds) for rule in RULES.values()]
+    rows = "".join(f"| `{code}` | {grade} | {holds} |\n" for code, grade, holds in [*judged, *TOGETHER, UNJUDGED])
+    fresh = RULES_TABLE.sub(lambda found: found[1] + rows, text)
+    if pytestconfig.getoption("update_snapshots"):
+        page.write_text(fresh, encoding="utf-8")
+        text = fresh
+    assert text == fresh, "docs/impact.md is stale: run this test with --snapshot-update"

@@ -135,7 +135,7 @@ def _files(client: Client, here: Range, services: list[Rule], boot: File | None)
     if client.architecture >= 6 and len(named) == 1:
         chosen = [_served(named[0])] if here.proxy else [boot] if boot else []
     elif services:
-        chosen = [_served(one) for one in services] + ([boot] if boot and named else [])
+        chosen = [_served(one) for one in services] + ([boot] if boot else [])
     else:
         chosen = [boot] if boot else []
     seen: set[tuple[str, str]] = set()

@@ -170,18 +170,20 @@ class Cluster(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(after)),
         )
 
-    def _bootstrap(self, node: ClusterNodePlan, after: pulumi.Resource) -> machine.Bootstrap:
-        # A cluster that stands already is taken over by any id; its inputs are nowhere to be read
-        taken_over = {"import_": "machine_bootstrap", "ignore_changes": ["node", "clientConfiguration"]}
-        more = taken_over if self._plan.adopt_secrets else {}
+    def _bootstrap(self, node: ClusterNodePlan, after: pulumi.Resource) -> pulumi.Resource:
+        """One bootstrap, ever; gives what there is after it."""
+        if self._plan.adopt_secrets:
+            # It has data: a second bootstrap would be refused for ten minutes, and then fail. The engine cannot import
+            # one from here (its inputs are nowhere to be read, and without them it is no valid one)
+            return after
         return machine.Bootstrap(
             "arda-bootstrap",
             node=node.address,
             client_configuration=self._client,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[after], **more),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[after]),
         )
 
-    def _reach(self, node: ClusterNodePlan, environment: str, bootstrap: machine.Bootstrap) -> None:
+    def _reach(self, node: ClusterNodePlan, environment: str, bootstrap: pulumi.Resource) -> None:
         fetched = cluster.Kubeconfig(
             "arda-kubeconfig",
             node=node.address,

@@ -126,7 +126,7 @@ class Cluster(Shape):
     """Talos minor the cluster's secrets were made with, `v1.2`. It stays when Talos is upgraded; never lower it."""
     adopt_secrets: Text | None = None
     """Of a cluster that stood before this program came: path of its secrets bundle (`talosctl gen secrets`) on the
-    machine that runs `pulumi`. It is read once; the cluster is then never bootstrapped."""
+    machine that runs `pulumi`. It is read once; the line stays, and says that nobody bootstraps it."""
     upgrades: Upgrades = Upgrades()
     """What an upgrade may do, and where it puts etcd's snapshot."""
     talos: TalosLayers = TalosLayers()

@@ -105,7 +105,11 @@ def test_one_more_worker_is_one_more_configuration_and_the_network_s_files(livin
     life.edited(add)
     assert touched(life.run("up")) == {
         "arda-apply-istari-4": "create",
+        "arda-gate-nodes": "update",
+        "arda-node-istari-4": "create",
+        "arda-upgrade-istari-4": "create",
         "ea-files-boot": "update",
+        "ea-files-boot-server": "update",
         "ea-files-dnsmasq": "update",
     }
     nodes = {node["metadata"]["name"] for node in life.world().kubernetes.clusters["arda"].objects("Node")}

@@ -88,7 +88,9 @@ dhcp-boot=tag:{{ on }},tag:pi,,,{{ server }}
 dhcp-option=tag:{{ on }},tag:pi,option:tftp-server,{{ server }}
 {% endif -%}
 {% for one in offered -%}
+{% if one.system -%}
 pxe-service=tag:{{ on }},{{ one.tags }},tag:!ipxe,{{ one.system }},"iPXE",{{ one.file }},{{ server }}
+{% endif -%}
 dhcp-boot=tag:{{ on }},{{ one.tags }},tag:!ipxe,{{ one.file }},,{{ server }}
 {% endfor -%}
 {% if over_http -%}
@@ -141,14 +143,17 @@ def _vlan(vlan: VlanPlan, hosts: tuple[Host, ...]) -> dict[str, object]:
 
 def _boot(netboot: NetbootPlan, answered: list[VlanPlan]) -> dict[str, object]:
     not_pi = {"bios": "tag:!pi,"}
+    leased = any(vlan.name == netboot.vlan and vlan.dhcp == "server" for vlan in answered)
+    # Leased by the one that has a service for it, UEFI asks port 4011 for the file; dnsmasq answers there as proxy only
+    systems = {"bios": SYSTEMS["bios"]} if leased else SYSTEMS
     return {
         "on": netboot.vlan,
         "server": netboot.address,
         "tftp_root": TFTP_ROOT,
-        "leased": any(vlan.name == netboot.vlan and vlan.dhcp == "server" for vlan in answered),
+        "leased": leased,
         "architectures": [(loader, number) for loader in netboot.loaders for number in ARCHITECTURES[loader]],
         "offered": [
-            {"tags": f"{not_pi.get(loader, '')}tag:{loader}", "system": SYSTEMS[loader], "file": FILES[loader]}
+            {"tags": f"{not_pi.get(loader, '')}tag:{loader}", "system": systems.get(loader), "file": FILES[loader]}
             for loader in netboot.loaders
         ],
         "over_http": [

@@ -56,6 +56,19 @@ def test_uefi_http_boot_is_offered_and_the_client_told_that_it_is_meant() -> Non
         assert "dhcp-option-force=tag:lab,tag:http-efi-x64,tag:!ipxe,option:vendor-class,HTTPClient" in lines
 
 
+def test_uefi_that_we_lease_to_is_given_its_file_at_once_and_no_service() -> None:
+    """UEFI in QEMU ended in "PXE-E16: No valid offer received" where dnsmasq leased.
+
+    A pxe-service for it makes dnsmasq say PXEClient without a menu: the firmware then asks port 4011 for the file, and
+    dnsmasq answers there as proxy only.
+    """
+    lines = dnsmasq.configuration(_edited()).splitlines()
+    assert not [line for line in lines if line.startswith("pxe-service=") and ".efi" in line]
+    assert "dhcp-boot=tag:lab,tag:efi-x64,tag:!ipxe,snponly.efi,,192.168.1.59" in lines
+    beside = dnsmasq.configuration(NETWORK).splitlines()
+    assert any(line.startswith("pxe-service=") and "X86-64_EFI" in line for line in beside)
+
+
 def test_only_loaders_that_are_there_are_offered() -> None:
     text = dnsmasq.configuration(_edited(loaders=["efi-x64"]))
     assert "undionly" not in text

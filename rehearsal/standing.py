@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rehearsal.world import World, hardware, kube_gateway
+from rehearsal.world import World, hardware, kube_gateway, netboot_pi
 from rehearsal.world.kube_cluster import Cluster
 
 Object = dict[str, Any]
@@ -31,11 +31,11 @@ def standing(world: World) -> list[tuple[str, list[str]]]:
 
 
 def unwell(world: World) -> list[str]:
-    """What was made and does not come up, each with its reason: volumes of machines, and what GitOps was given.
+    """What was made and does not come up, each with its reason: volumes, netbooted Pis, what GitOps was given.
 
     `<machine>: volume <id> …` and `<cluster>: application <name> of <folder> …`.
     """
-    found = list(_volumes(world))
+    found = [*_volumes(world), *netboot_pi.unbootable(world)]
     for name, cluster in sorted(world.kubernetes.clusters.items()):
         for application in cluster.objects("Application"):
             if not _is_synced(application):

@@ -7,7 +7,7 @@ function here: plan → {path: text}, paths relative and with `/`.
 from collections.abc import Callable
 
 from model.plan import Plan
-from render import boot_files, by_hand, router
+from render import boot_files, by_hand, nut, router
 
 Files = dict[str, str]
 
@@ -24,7 +24,12 @@ def _router(plan: Plan) -> Files:
     return {"ea/router.txt": "".join(f"{line}\n" for line in router.checklist(plan.network))}
 
 
-REALMS: tuple[Callable[[Plan], Files], ...] = (_boot, _router, by_hand.files)
+def _power(plan: Plan) -> Files:
+    """What the watcher of each UPS has in its `/etc/nut`."""
+    return {f"ups/{one.ups}/{name}": text for one in plan.power.shutdowns for name, text in nut.files(one).items()}
+
+
+REALMS: tuple[Callable[[Plan], Files], ...] = (_boot, _router, _power, by_hand.files)
 """Who writes files."""
 
 

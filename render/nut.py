@@ -18,7 +18,7 @@ KEY = "/etc/nut/id_ed25519"
 def files(plan: ShutdownPlan) -> dict[str, str]:
     """File's name → text, for the watcher of one UPS."""
     return {
-        "install": INSTALL,
+        "install.sh": INSTALL,
         "nut.conf": f"{HEADING}MODE=standalone\n",
         "ups.conf": _ups(plan),
         # The watcher alone asks it, and itself shuts the others down: nothing listens on the network
@@ -26,7 +26,7 @@ def files(plan: ShutdownPlan) -> dict[str, str]:
         "upsd.users": f"{HEADING}[watcher]\n  password = {PASSWORD}\n  upsmon primary\n",
         "upsmon.conf": _upsmon(plan),
         "upssched.conf": _upssched(plan),
-        "shutdown-lab": shutdown_script(plan),
+        "shutdown-lab.sh": shutdown_script(plan),
     }
 
 
@@ -45,7 +45,7 @@ for file in nut.conf ups.conf upsd.conf upsd.users upsmon.conf upssched.conf; do
   chown root:nut "/etc/nut/$file"
 done
 chown root:nut /etc/nut/password
-install -m 750 -g nut shutdown-lab /etc/nut/shutdown-lab
+install -m 750 -g nut shutdown-lab.sh /etc/nut/shutdown-lab
 systemctl restart nut-driver-enumerator nut-server nut-monitor
 """
 

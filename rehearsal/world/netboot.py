@@ -95,7 +95,37 @@ def _services(world: World) -> tuple[str, dict[str, str]] | str:
     address = str(((world.environment.get("network") or {}).get("netboot") or {}).get("address"))
     if not re.search(rf"(?<![\d.]){re.escape(address)}(?![\d.])", text):
         return f"dnsmasq does not name the boot server {address}"
-    return text, files["data"]
+    return _leases(cluster, text) or (text, files["data"])
+
+
+def _leases(cluster: Cluster, conf: str) -> str | None:
+    """Why a dnsmasq that leases is not let loose: leases of its own in each pod, or lost with the pod."""
+    scopes = re.findall(r"^dhcp-range=(?!.*,proxy(?:,|$)).+$", conf, re.MULTILINE)
+    if not scopes:
+        return None
+    found = next(each for each in cluster.objects("Application") if each["metadata"]["name"] == "dnsmasq")
+    workloads = [body for body in brought_by(cluster, found) if _runs_on(body, "dnsmasq")]
+    pods = sum(_pods(cluster, body) for body in workloads)
+    if pods > 1:
+        return f"dnsmasq leases in {pods} pods, each with leases of its own: two machines would get one address"
+    file = re.search(r"^dhcp-leasefile=(\S+)$", conf, re.MULTILINE)
+    path = file[1] if file else "/var/lib/misc/dnsmasq.leases"
+    if not any(_keeps(body, path) for body in workloads):
+        return f"dnsmasq leases, and {path} is lost with its pod: it would give away addresses that are in use"
+    return None
+
+
+def _pods(cluster: Cluster, body: dict[str, Any]) -> int:
+    return len(cluster.objects("Node")) if body["kind"] == "DaemonSet" else body["spec"].get("replicas", 1)
+
+
+def _keeps(body: dict[str, Any], path: str) -> bool:
+    """Whether what a workload's container has at ``path`` outlives the pod."""
+    pod = body["spec"]["template"]["spec"]
+    lasting = {each["name"] for each in pod.get("volumes") or () if {"hostPath", "persistentVolumeClaim"} & set(each)}
+    lasting |= {each["metadata"]["name"] for each in body["spec"].get("volumeClaimTemplates") or ()}
+    mounts = [mount for each in pod["containers"] for mount in each.get("volumeMounts") or ()]
+    return any(m["name"] in lasting and path.startswith(f"{m['mountPath'].rstrip('/')}/") for m in mounts)
 
 
 def absent(cluster: Cluster, application: str, configured: str) -> str | None:

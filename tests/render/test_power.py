@@ -61,7 +61,7 @@ def test_in_a_lab_with_a_bootstrap_cluster_its_agents_go_after_the_control_plane
     (shutdown,) = plan_power(Environment.model_validate(edited)).shutdowns
     stages = {step.name: step.stage for step in shutdown.steps}
     assert stages["valinor-1"] < stages["maia-1"] < stages["vala-1"] < stages["jetkvm"]
-    assert "ssh_off maia-1 ilmarin@192.168.1.51 &" in nut.files(shutdown)["shutdown-lab"]
+    assert "ssh_off maia-1 ilmarin@192.168.1.51 &" in nut.files(shutdown)["shutdown-lab.sh"]
 
 
 def test_the_password_is_made_on_the_watcher_and_stands_in_no_file() -> None:
@@ -94,7 +94,7 @@ def test_the_shutdown_tells_every_machine_once_and_in_the_plan_s_order(tmp_path)
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name", ["shutdown-lab", "install"])
+@pytest.mark.parametrize("name", ["shutdown-lab.sh", "install.sh"])
 def test_shellcheck_finds_nothing(name: str, tmp_path, require_tool: Callable[[str], str]) -> None:
     file = tmp_path / name
     file.write_text(nut.files(PITOWER.shutdowns[0])[name])

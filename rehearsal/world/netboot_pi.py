@@ -1,0 +1,125 @@
+"""What a Raspberry Pi without a card finds on the wire when its EEPROM asks to boot.
+
+Owns the Pi's own walk: the offer that it takes, the folder of its serial, the two texts there, the NFS root that they
+name. It refuses to own the firmware and kernel beside them, which the builder brings, and what cloud-init then does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network
+from typing import TYPE_CHECKING, Any
+
+from rehearsal.world.netboot import NAMESPACE, absent
+
+if TYPE_CHECKING:
+    from rehearsal.world import World
+
+TEXTS = ("config.txt", "cmdline.txt")
+_IDENTITY = "RPi"
+"""Option 97 of every Pi begins with it, after a zero byte (RPi4, RPi5)."""
+_MENU = "Raspberry Pi Boot"
+"""What the EEPROM wants to read in option 43; any other offer it passes over."""
+
+
+def unbootable(world: World) -> Iterator[str]:
+    """``<pi>: …`` of every Pi without a card that would not come up again, once the boot services were published."""
+    bootstrap: dict[str, Any] = world.environment.get("bootstrap") or {}
+    cluster = world.kubernetes.clusters.get(str(bootstrap.get("name")))
+    if cluster is None or cluster.get("ConfigMap", NAMESPACE, "pi-boot") is None:
+        return
+    maps = {name: _data(cluster.get("ConfigMap", NAMESPACE, name)) for name in ("dnsmasq", "pi-boot", "pi-nfs")}
+    unserved = absent(cluster, "dnsmasq", "pi-boot")
+    for name, pi in (bootstrap.get("nodes") or {}).items():
+        if "sd" not in (pi.get("boot") or ()):
+            reason = unserved or reason_not_to_boot(maps, world.environment, pi)
+            if reason:
+                yield f"{name}: would not come up again: {reason}"
+
+
+def reason_not_to_boot(maps: dict[str, dict[str, str]], environment: dict[str, Any], pi: dict[str, Any]) -> str | None:
+    """Why a Pi stops, with what the ConfigMaps hold by name; ``None`` when it gets as far as its kernel's NFS root."""
+    server = str(((environment.get("network") or {}).get("netboot") or {}).get("address"))
+    refused = _offer(maps["dnsmasq"].get("dnsmasq.conf", ""), str(pi["mac"]).lower(), server)
+    if refused:
+        return refused
+    folder = str(pi["serial"]).lower()[-8:]
+    missing = [name for name in TEXTS if f"{folder}_{name}" not in maps["pi-boot"]]
+    if missing:
+        return f"TFTP has no {folder}/{missing[0]}"
+    config, cmdline = (maps["pi-boot"][f"{folder}_{name}"] for name in TEXTS)
+    named = re.search(r"^cmdline=(\S+)", config, re.MULTILINE)
+    if named and named[1] != "cmdline.txt":
+        return f"config.txt names {named[1]}, which TFTP does not have"
+    if "arm_64bit=0" in config:
+        return "config.txt asks for 32 bits, and the kernel has 64"
+    return _root(cmdline, maps["pi-nfs"].get("exports", ""), server, IPv4Address(str(pi["address"])))
+
+
+def _data(found: dict[str, Any] | None) -> dict[str, str]:
+    return (found or {}).get("data") or {}
+
+
+def _offer(conf: str, mac: str, server: str) -> str | None:
+    """Why the EEPROM passes over what dnsmasq offers."""
+    tags = {
+        tag for tag, said in re.findall(r"^dhcp-match=set:([^,\s]+),97,(\S+)$", conf, re.M) if said in _IDENTITY + "5"
+    }
+    tags |= {tag for tag, of in re.findall(r"^dhcp-mac=set:([^,\s]+),(\S+)$", conf, re.M) if of.lower() == mac}
+    tags |= set(re.findall(r"^dhcp-match=set:([^,\s]+),option:client-arch,0$", conf, re.M))
+    tags |= set(re.findall(r"^dhcp-range=set:([^,\s]+),", conf, re.M))
+    offered = [rest for rest in _fitting(conf, "pxe-service", tags) if rest.partition(",")[0] in ("0", "x86PC")]
+    if not any(_MENU in rest for rest in offered):
+        return f'no offer says "{_MENU}" to it'
+    loaders = [rest for rest in _fitting(conf, "dhcp-boot", tags) if rest.partition(",")[0]]
+    if loaders:
+        return f"it is offered {loaders[0].partition(',')[0]}, which no Pi starts"
+    servers = [rest.split(",")[-1] for rest in _fitting(conf, "dhcp-boot", tags)]
+    if server not in servers:
+        return f"no offer sends it to {server} for TFTP"
+    return None if re.search(r"^enable-tftp$", conf, re.M) else "dnsmasq serves no TFTP"
+
+
+def _fitting(conf: str, directive: str, tags: set[str]) -> Iterator[str]:
+    """What follows the tags of every line of a directive whose tags fit."""
+    for line in re.findall(rf"^{directive}=(.+)$", conf, re.M):
+        words = line.split(",")
+        wanted = [word.removeprefix("tag:") for word in words if word.startswith("tag:")]
+        if all((tag[1:] not in tags) if tag.startswith("!") else (tag in tags) for tag in wanted):
+            yield ",".join(word for word in words if not word.startswith("tag:"))
+
+
+def _root(cmdline: str, exports: str, server: str, address: IPv4Address) -> str | None:
+    """Why the kernel finds no root with its command line."""
+    if len(cmdline.strip().splitlines()) != 1:
+        return "cmdline.txt is more than a line: the firmware reads the first only"
+    words: dict[str, str] = {}
+    for word in cmdline.split():
+        name, _, value = word.partition("=")
+        words[name] = value
+    if words.get("root") != "/dev/nfs" or words.get("ip") != "dhcp":
+        return "its kernel is told neither root=/dev/nfs nor ip=dhcp, both of which an NFS root needs"
+    where, _, options = words.get("nfsroot", "").partition(",")
+    host, _, path = where.partition(":")
+    if host != server:
+        return f"its root is at {host or 'no server'}, and {server} is who serves"
+    if not {"vers=3", "v3", "nfsvers=3"} & set(options.split(",")):
+        return "the kernel mounts NFS version 2 unless told vers=3, and nobody serves that"
+    if "ro" not in cmdline.split() and words.get("overlayroot") != "tmpfs":
+        return "it would write to the system that all Pis share"
+    return _export(exports, path, address)
+
+
+def _export(exports: str, path: str, address: IPv4Address) -> str | None:
+    found = [line.split() for line in exports.splitlines() if line.strip() and not line.startswith("#")]
+    clients = [client for line in found if line[0] == path for client in line[1:]]
+    if not clients:
+        return f"{path} is not exported"
+    for client in clients:
+        who = client.partition("(")[0]
+        if who in ("", "*", "0.0.0.0/0"):
+            return f"{path} is exported to the whole world"
+        if address in IPv4Network(who, strict=False):
+            return None
+    return f"{path} is exported to {clients[0].partition('(')[0]}, and its address is {address}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.engine import find_engine
-from rehearsal.crash import live_clean, matrix, sample
+from rehearsal.crash import Of, live_clean, matrix, sample
 from rehearsal.rack import open_rack
 from rehearsal.rack_folder import Lab
 from tests.labs import ROOT, SHIPPED
@@ -32,11 +32,20 @@ def test_a_lab_is_rehearsed_while_one_waits(name: str, tmp_path: Path) -> None:
     assert took < WHOLE_LIFE
 
 
+SAMPLED: tuple[tuple[str, Of, int], ...] = (
+    ("homelab", "up", 7),
+    ("turing", "up", 2),
+    ("homelab", "edit", 3),
+    ("homelab", "destroy", 3),
+)
+"""As many cuts as `make test` draws: lab, what is cut, how often."""
+
+
 def test_a_sampled_crash_matrix_fits_into_make_test(tmp_path: Path) -> None:
     started = time.monotonic()
-    clean = live_clean(tmp_path / "matrix", lab("homelab"), find_engine())
-    verdicts = list(matrix(clean, sample(clean.points, 11, 1), workers=2))
-    took = time.monotonic() - started
-    print(f"{len(verdicts)} cuts of homelab: {took:.1f} s")
-    assert all(verdict.converged for verdict in verdicts)
-    assert took < SAMPLED_MATRIX
+    for name, of, number in SAMPLED:
+        clean = live_clean(tmp_path / f"{name}-{of}", lab(name), find_engine(), of)
+        verdicts = list(matrix(clean, sample(clean.points, number, 1), workers=2))
+        assert all(verdict.converged for verdict in verdicts)
+        print(f"{len(verdicts)} cuts of {name}, {of}: {time.monotonic() - started:.1f} s so far")
+    assert time.monotonic() - started < SAMPLED_MATRIX

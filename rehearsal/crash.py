@@ -25,7 +25,6 @@ from typing import Literal
 
 from pulumi import automation as auto
 
-from model.document import parse
 from rehearsal.crash_edit import edited_lab
 from rehearsal.crash_portrait import Portrait, differences, read
 from rehearsal.engine import EngineTrouble
@@ -33,7 +32,6 @@ from rehearsal.engine_events import name_of
 from rehearsal.locks import RackBusy, lift_dead
 from rehearsal.rack import Rack, Run, Verb, open_rack
 from rehearsal.rack_folder import Lab, make_private, write_private
-from rehearsal.world import World
 from rehearsal.world_process import Staging, WorldTrouble
 from stacks.resuming import Advice, advice, cut_off
 
@@ -98,8 +96,6 @@ def live_clean(folder: Path, lab: Lab, binary: Path, of: Of = "up") -> Clean:
             _clean_run(rack, "up")
         if of == "destroy":
             rack.unprotect()
-    if of == "destroy":
-        _stop_cloudflared(folder / "clean" / lab.rack / "world.json", lab)
     shutil.copytree(folder / "clean" / lab.rack, folder / "before" / lab.rack, symlinks=True)
     lab = edited_lab(lab, folder / "edited") if of == "edit" else lab
     points = folder / "points.txt"
@@ -109,15 +105,6 @@ def live_clean(folder: Path, lab: Lab, binary: Path, of: Of = "up") -> Clean:
         _clean_run(rack, "destroy" if of == "destroy" else "up")
         moments = tuple(dict.fromkeys(points.read_text(encoding="utf-8").splitlines()))
         return Clean(lab, of, binary, folder, moments, read(rack.folder.world))
-
-
-def _stop_cloudflared(file: Path, lab: Lab) -> None:
-    """What a person does before a destroy (docs/real-machines.md): a tunnel in use stays. No World runs now."""
-    environment = parse(lab.stack_file.read_text(encoding="utf-8"), lab.stack_file.name).environment
-    world = World(environment or {}, file=file)
-    with world.change():
-        for identity in world.section("cloudflare")["tunnels"]:
-            world.cloudflare.disconnect(identity)
 
 
 def _clean_run(rack: Rack, verb: Verb) -> None:

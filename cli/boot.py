@@ -73,8 +73,7 @@ def _show(out: Console, stack: StackFile, proof: Proof, found: list[Finding]) ->
         say(out, one.message, indent=4)
         say(out, one.hint, "green", indent=4)
     machines = len({chain.machine for chain in proof.chains})
-    told = "every one comes up" if proof.sound else count(len(found), "error")
-    out.print(f"{stack.typed}: {count(machines, 'machine')}, {told}.")
+    out.print(f"{stack.typed}: {count(machines, 'machine')}, {count(len(found), 'error')}.")
 
 
 def _same(one: Chain, other: Chain) -> bool:

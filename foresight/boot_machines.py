@@ -10,7 +10,7 @@ from typing import Literal
 
 from foresight.boot_chain import Firmware
 from model.environment import Environment
-from model.hardware import Arch, HardwareClass
+from model.hardware import HardwareClass
 from model.images import Image
 from model.plan import Plan
 
@@ -34,7 +34,6 @@ class Machine:
     """Of the VLAN that it boots on."""
     firmwares: tuple[Firmware, ...]
     """What its firmware may announce, likeliest first; none where it never asks the network."""
-    arch: Arch
     image: Image | None = None
     """The Talos image that is its own."""
     talos: str = ""
@@ -80,7 +79,6 @@ def _pis(environment: Environment, plan: Plan) -> Iterator[Machine]:
             node.mac,
             network,
             () if node.persistent else asked(hardware, name),
-            hardware.arch,
             serial=node.serial,
             firmware=hardware.firmware,
         )
@@ -103,7 +101,6 @@ def _nodes(environment: Environment, plan: Plan) -> Iterator[Machine]:
             node.mac,
             network,
             asked(hardware, name) if node.boot == "netboot" else (),
-            hardware.arch,
             node.image,
             plan.cluster.talos,
             disk=disk,
@@ -117,7 +114,8 @@ def _unknown(environment: Environment, plan: Plan) -> Iterator[Machine]:
         return
     network = environment.network.vlans[netboot.vlan].subnet
     image = next((entry.image for entry in planned.entries if entry.mac is None), None)
-    pc: tuple[Firmware, ...] = ("uefi-x64", "bios")
-    boots: tuple[Firmware, ...] = ("uefi-arm64",) if image and image.arch == "arm64" else pc
+    likely: tuple[Firmware, ...] = ("uefi-x64", "bios", "uefi-arm64")
+    if image and image.arch == "arm64":
+        likely = ("uefi-arm64", "uefi-x64", "bios")
     path = "network.netboot.unknown_machines"
-    yield Machine("unknown", path, "anything", UNKNOWN_MAC, network, boots, image.arch if image else "amd64", image)
+    yield Machine("unknown", path, "anything", UNKNOWN_MAC, network, likely, image)

@@ -12,6 +12,7 @@ from foresight.boot_machines import Machine
 from foresight.boot_manifest import Content, Served
 from foresight.boot_offer import File, Offer, Silence, answer
 from foresight.boot_pi import Eeprom
+from model.hardware import Arch
 
 NEEDED = ("talos.platform=metal", "talos.halt_if_installed")
 """Kernel arguments without which Talos does not start, or installs over what is there."""
@@ -25,8 +26,17 @@ def from_network(machine: Machine, firmware: Firmware, conf: Configuration, serv
     try:
         end = _walked(walk, machine, asks, conf, served)
     except Stuck as stuck:
-        walk.troubles.append(stuck.trouble)
+        if stuck.trouble.code == "boot-no-answer" and _may_stay_silent(machine, asks):
+            walk.step("firmware", f"{stuck.trouble.message}; it boots its own disk", stuck.trouble.line)
+            end = "disk"
+        else:
+            walk.troubles.append(stuck.trouble)
     return Chain(machine.name, machine.path, asks.shown, tuple(walk.steps), tuple(walk.troubles), end)
+
+
+def _may_stay_silent(machine: Machine, asks: Client) -> bool:
+    """Nobody owes an answer to a machine that nobody listed, unless the lab admits its kind into maintenance."""
+    return machine.origin == "anything" and (machine.image is None or machine.image.arch != asks.loads[1])
 
 
 def _walked(walk: Walk, machine: Machine, asks: Client, conf: Configuration, served: Served) -> End:
@@ -46,7 +56,7 @@ def _walked(walk: Walk, machine: Machine, asks: Client, conf: Configuration, ser
         walk.step("dnsmasq", f"names {file.name}", file.line)
     ipxe = Ipxe(served, asks, walk, {"next-server": file.server or served.address})
     kernel = ipxe.boot(_url(file, served), file.line)
-    return _ended(walk, machine, kernel)
+    return _ended(walk, machine, asks, kernel)
 
 
 def _asked(walk: Walk, machine: Machine, asks: Client, conf: Configuration) -> Offer:
@@ -172,7 +182,7 @@ def _cannot_run(asks: Client, file: File, content: Content) -> None:
     )
 
 
-def _ended(walk: Walk, machine: Machine, kernel: Kernel | None) -> End:
+def _ended(walk: Walk, machine: Machine, asks: Client, kernel: Kernel | None) -> End:
     """Where iPXE's scripts end, and whether that is where this machine is to end."""
     if kernel is None:
         if machine.origin == "network" and not walk.troubles:
@@ -185,22 +195,22 @@ def _ended(walk: Walk, machine: Machine, kernel: Kernel | None) -> End:
             )
         walk.step("firmware", "boots its own disk, and stops where that is empty")
         return "disk"
-    _judge(walk, machine, kernel)
+    _judge(walk, machine, asks.loads[1], kernel)
     walk.step("kernel", f"starts: {' '.join(kernel.arguments)}", kernel.line)
     if machine.image:
         walk.step("Talos", "comes up in maintenance mode, without secrets, and waits for its configuration")
     return "kernel"
 
 
-def _judge(walk: Walk, machine: Machine, kernel: Kernel) -> None:
+def _judge(walk: Walk, machine: Machine, arch: Arch, kernel: Kernel) -> None:
     parts = [(kernel.content, kernel.line), *kernel.initrds]
     if not kernel.initrds:
         walk.trouble("boot-missing-file", "a kernel without an initrd", "name one with `initrd`", kernel.line)
     for content, line in parts:
-        if content.arch != machine.arch:
+        if content.arch != arch:
             walk.trouble(
                 "boot-wrong-architecture",
-                f"a {content.kind} for {content.arch or 'no processor'} on a machine that is {machine.arch}",
+                f"a {content.kind} for {content.arch or 'no processor'} on a machine that is {arch}",
                 "name the one of its own class",
                 line,
             )

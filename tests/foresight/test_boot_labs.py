@@ -15,7 +15,7 @@ from model.laws.foreseen import FORESEEN
 from render import dnsmasq
 from stacks.judgement import judge
 from stacks.lab import build
-from tests.foresight.mutants import PI
+from tests.foresight.mutants import PI, both, conf, lab
 from tests.labs import ROOT, SHIPPED, planned, raw
 from tests.recording import record
 
@@ -85,14 +85,27 @@ def test_flashed_machines_ask_nothing_and_say_whose_image_they_carry() -> None:
 
 def test_an_unknown_machine_gets_what_the_lab_admits_and_only_where_it_runs() -> None:
     edited = raw("homelab")
-    chains = [one for (name, _), one in _chains(edited).items() if name == "unknown"]
-    assert {one.end for one in chains} == {"kernel"}
-    environment, plan = Environment.model_validate(edited), planned(edited)
-    other = boot.predicted_files(environment, plan, "unknown", "uefi-arm64")
-    assert not [one for one in other if "/talos/" in one.name], "an amd64 kernel for an arm64 machine"
+    ends = {kind: one.end for (name, kind), one in _chains(edited).items() if name == "unknown"}
+    assert ends == {
+        "UEFI x64 (architecture 7)": "kernel",
+        "BIOS x86 (architecture 0)": "kernel",
+        "UEFI arm64 (architecture 11)": "disk",
+    }
     edited["network"]["netboot"] = {**edited["network"]["netboot"], "unknown_machines": "local-disk"}
-    chains = [one for (name, _), one in _chains(edited).items() if name == "unknown"]
-    assert {one.end for one in chains} == {"disk"}
+    assert {one.end for (name, _), one in _chains(edited).items() if name == "unknown"} == {"disk"}
+
+
+def test_nobody_owes_an_answer_to_an_unknown_machine_of_another_kind() -> None:
+    environment, served, plan = lab()
+    silent = conf('pxe-service=tag:lab,tag:efi-arm64,tag:!ipxe,ARM64_EFI,"iPXE",snponly-arm64.efi,192.168.1.59\n', "")
+    silent = both(silent, conf("dhcp-boot=tag:lab,tag:efi-arm64,tag:!ipxe,snponly-arm64.efi,,192.168.1.59\n", ""))
+    proof = boot.prove(environment, plan, silent(served))
+    other = next(one for one in proof.chains if one.machine == "unknown" and "arm64" in one.firmware)
+    assert (other.end, other.troubles) == ("disk", ())
+    mute = conf('X86-64_EFI,"iPXE",snponly.efi,192.168.1.59', "IA64_EFI,none")
+    mute = both(mute, conf("dhcp-boot=tag:lab,tag:efi-x64,tag:!ipxe,snponly.efi,,192.168.1.59\n", ""))
+    admitted = next(one for one in boot.prove(environment, plan, mute(served)).chains if one.machine == "unknown")
+    assert [one.code for one in admitted.troubles] == ["boot-no-answer"], "the lab admits it into maintenance"
 
 
 def test_the_predicted_files_are_those_of_the_firmware_in_its_order() -> None:

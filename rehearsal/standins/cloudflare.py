@@ -6,15 +6,20 @@ answers is ``rehearsal.world.cloudflare``'s.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, ClassVar
 
 from rehearsal.standins.base import UNKNOWN, Context, Kind, Properties, Refusal, Secret, Session, StandIn
 from rehearsal.world import World
-from rehearsal.world.cloudflare import TOKEN
+from rehearsal.world.cloudflare import Cloudflare as Account
+from rehearsal.world.cloudflare_door import TOKEN
 from rehearsal.world.cloudflare_records import PROXIABLE, TYPES
 from rehearsal.world.cloudflare_tunnels import SOURCES
+from rehearsal.world.errors import Retried
 
+_PATIENCE = 199.0
+"""Seconds in which the provider asks ten times again after a 429 or a 5xx."""
 _CREDENTIALS = ("apiKey", "apiToken", "apiUserServiceKey")
 
 _RECORD = {
@@ -49,8 +54,21 @@ def _two(id: str, form: str) -> tuple[str, str]:
     return first, second
 
 
-def _token(ctx: Context) -> str:
-    return str(ctx.session.facts["token"])
+def _asked(ctx: Context, ask: Callable[[Account, str], Any]) -> Any:
+    """What ``ask`` gives of the account and the token, asked again while the API is down or has enough of us."""
+    answers: list[Any] = []
+    refused: list[Retried] = []
+
+    def done() -> bool:
+        try:
+            answers.append(ask(ctx.world.cloudflare, str(ctx.session.facts["token"])))
+        except Retried as refusal:
+            refused.append(refusal)
+        return bool(answers)
+
+    if ctx.world.clock.wait_for(done, _PATIENCE):
+        return answers[0]
+    raise Refusal(f"{refused[-1].message}; asked ten times in {_PATIENCE:.0f} s, as the provider does") from refused[-1]
 
 
 class DnsRecord(Kind):
@@ -68,24 +86,24 @@ class DnsRecord(Kind):
             return "", {"proxied": False} | news
         if news.get("proxied") and news["ttl"] != 1:
             raise Refusal("ttl must be set to 1 when `proxied` is true")
-        made = ctx.world.cloudflare.create_record(_token(ctx), news["zoneId"], self._sent(news))
+        made = _asked(ctx, lambda api, token: api.create_record(token, news["zoneId"], self._sent(news)))
         ctx.journal("create record", made["name"])
         return made["id"], self._state(made, news)
 
     def read(self, ctx: Context, id: str, state: Properties) -> tuple[str, Properties] | None:
         zone, identity = (state["zoneId"], id) if state else _two(id, "<zone_id>/<dns_record_id>")
-        found = ctx.world.cloudflare.record(_token(ctx), zone, identity)
+        found = _asked(ctx, lambda api, token: api.record(token, zone, identity))
         return (identity, self._state(found, state)) if found else None
 
     def update(self, ctx: Context, id: str, olds: Properties, news: Properties, preview: bool) -> Properties:
         if preview:
             return {"proxied": False} | news
-        found = ctx.world.cloudflare.overwrite_record(_token(ctx), news["zoneId"], id, self._sent(news))
+        found = _asked(ctx, lambda api, token: api.overwrite_record(token, news["zoneId"], id, self._sent(news)))
         ctx.journal("update record", found["name"])
         return self._state(found, news)
 
     def delete(self, ctx: Context, id: str, state: Properties) -> None:
-        ctx.world.cloudflare.delete_record(_token(ctx), state["zoneId"], id)
+        _asked(ctx, lambda api, token: api.delete_record(token, state["zoneId"], id))
         ctx.journal("delete record", state["name"])
 
     def _sent(self, news: Properties) -> Properties:
@@ -120,24 +138,24 @@ class Tunnel(Kind):
     def create(self, ctx: Context, news: Properties, preview: bool) -> tuple[str, Properties]:
         if preview:
             return "", dict(news)
-        made = ctx.world.cloudflare.create_tunnel(_token(ctx), news["accountId"], self._sent(news))
+        made = _asked(ctx, lambda api, token: api.create_tunnel(token, news["accountId"], self._sent(news)))
         ctx.journal("create tunnel", made["name"])
         return made["id"], self._state(made, news)
 
     def read(self, ctx: Context, id: str, state: Properties) -> tuple[str, Properties] | None:
         account, identity = (state["accountId"], id) if state else _two(id, "<account_id>/<tunnel_id>")
-        found = ctx.world.cloudflare.tunnel(_token(ctx), account, identity)
+        found = _asked(ctx, lambda api, token: api.tunnel(token, account, identity))
         return (identity, self._state(found, state)) if found else None
 
     def update(self, ctx: Context, id: str, olds: Properties, news: Properties, preview: bool) -> Properties:
         if preview:
             return olds | news
-        found = ctx.world.cloudflare.edit_tunnel(_token(ctx), news["accountId"], id, self._sent(news))
+        found = _asked(ctx, lambda api, token: api.edit_tunnel(token, news["accountId"], id, self._sent(news)))
         ctx.journal("update tunnel", found["name"])
         return self._state(found, news)
 
     def delete(self, ctx: Context, id: str, state: Properties) -> None:
-        ctx.world.cloudflare.delete_tunnel(_token(ctx), state["accountId"], id)
+        _asked(ctx, lambda api, token: api.delete_tunnel(token, state["accountId"], id))
         ctx.journal("delete tunnel", state["name"])
 
     def _sent(self, news: Properties) -> Properties:
@@ -177,7 +195,7 @@ class TunnelConfig(Kind):
 
     def read(self, ctx: Context, id: str, state: Properties) -> tuple[str, Properties] | None:
         account, tunnel = (state["accountId"], id) if state else _two(id, "<account_id>/<tunnel_id>")
-        found = ctx.world.cloudflare.configuration(_token(ctx), account, tunnel)
+        found = _asked(ctx, lambda api, token: api.configuration(token, account, tunnel))
         return (tunnel, self._state(found, account, tunnel)) if found else None
 
     def update(self, ctx: Context, id: str, olds: Properties, news: Properties, preview: bool) -> Properties:
@@ -187,7 +205,7 @@ class TunnelConfig(Kind):
         config: dict[str, Any] = news.get("config") or {}
         renamed = {"ingress" if name == "ingresses" else name: value for name, value in config.items()}
         account, tunnel = news["accountId"], news["tunnelId"]
-        found = ctx.world.cloudflare.put_configuration(_token(ctx), account, tunnel, renamed)
+        found = _asked(ctx, lambda api, token: api.put_configuration(token, account, tunnel, renamed))
         ctx.journal("put tunnel rules", tunnel)
         return self._state(found, account, tunnel)
 
@@ -208,14 +226,14 @@ class ZoneSetting(Kind):
 
     def read(self, ctx: Context, id: str, state: Properties) -> tuple[str, Properties] | None:
         zone, name = (state["zoneId"], id) if state else _two(id, "<zone_id>/<setting_id>")
-        return name, self._state(ctx.world.cloudflare.setting(_token(ctx), zone, name), zone)
+        return name, self._state(_asked(ctx, lambda api, token: api.setting(token, zone, name)), zone)
 
     def update(self, ctx: Context, id: str, olds: Properties, news: Properties, preview: bool) -> Properties:
         return dict(news) if preview else self._set(ctx, news)
 
     def _set(self, ctx: Context, news: Properties) -> Properties:
         zone, name = news["zoneId"], news["settingId"]
-        found = ctx.world.cloudflare.edit_setting(_token(ctx), zone, name, news.get("value"))
+        found = _asked(ctx, lambda api, token: api.edit_setting(token, zone, name, news.get("value")))
         ctx.journal("set zone setting", name)
         return self._state(found, zone)
 

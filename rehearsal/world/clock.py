@@ -44,4 +44,5 @@ class Clock:
     def _changes(self) -> list[float]:
         """The moments still to come at which something changes by itself."""
         moments = [*self._world.machines.ready_at(), *self._world.faults.edges()]
+        moments += self._world.cloudflare.door.edges()
         return [moment for moment in moments if moment > self.now]

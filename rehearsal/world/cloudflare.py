@@ -1,8 +1,8 @@
 """Cloudflare as seen through its API: one account, its zones' records and settings, its tunnels.
 
-Owns who may ask, what is kept, and the answers 404 and 403. It refuses to own what a record or a tunnel may be
-(``cloudflare_records``, ``cloudflare_settings``,
-``cloudflare_tunnels``) and the provider's ways.
+Owns what is kept, whose it is, and the answer 404. It refuses to own who may ask (``cloudflare_door``), what a record,
+a setting or a tunnel may be (``cloudflare_records``, ``cloudflare_settings``, ``cloudflare_tunnels``) and the
+provider's ways.
 
 Every call carries the bearer token, as every request does. Names of fields are the API's, but for ``originRequest``
 inside rules.
@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
-import re
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -24,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from rehearsal.world import cloudflare_records as records
 from rehearsal.world import cloudflare_settings as settings
 from rehearsal.world import cloudflare_tunnels as tunnels
+from rehearsal.world.cloudflare_door import Door, digest
 from rehearsal.world.cloudflare_words import bad_request, refused
 from rehearsal.world.errors import Refusal
 
@@ -32,8 +31,10 @@ if TYPE_CHECKING:
 
 Fields = dict[str, Any]
 
-TOKEN = re.compile(r"[A-Za-z0-9-_]{40}")
-"""The form of an API token."""
+RECORDS = 200
+"""So many records has a zone of the free plan (Cloudflare DNS, "Record limits", zones made since September 2024)."""
+TUNNELS = 1000
+"""So many tunnels has an account (Cloudflare One, "Account limits"); the code of the refusal is assumed."""
 
 
 class Cloudflare:
@@ -46,7 +47,7 @@ class Cloudflare:
     def __init__(self, world: World) -> None:
         self.world = world
         kept = world.section("cloudflare")
-        self._kept: Fields = kept
+        self.door = Door(world, kept)
         self._zones: dict[str, str] = kept.setdefault("zones", {})
         self._accounts: list[str] = kept.setdefault("accounts", [])
         self._records: dict[str, Fields] = kept.setdefault("records", {})
@@ -60,27 +61,14 @@ class Cloudflare:
 
     # Who asks
 
-    def issue_token(self, token: str) -> None:
-        """The account's one API token, made in the dashboard; an earlier one is void. Only its digest is kept."""
-        self._kept["token"] = _digest(token)
-
-    def _admit(self, call: str, token: str) -> None:
-        """Nobody outside knows the token of a rehearsal: the first one used counts as the one that was issued."""
-        if not token:
-            raise bad_request(call, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
-        if "token" not in self._kept and TOKEN.search(token):
-            self.issue_token(token)
-        if not secrets.compare_digest(self._kept.get("token", ""), _digest(token)):
-            raise refused(call, HTTPStatus.FORBIDDEN, 9109, "Invalid access token")
-
     def _zone(self, call: str, token: str, zone: str) -> str:
-        self._admit(call, token)
+        self.door.admit(call, token)
         if zone not in self._zones:
             raise refused(call, HTTPStatus.FORBIDDEN, 10000, "Authentication error")
         return self._zones[zone]
 
     def _account(self, call: str, token: str, account: str) -> None:
-        self._admit(call, token)
+        self.door.admit(call, token)
         if account not in self._accounts:
             raise refused(call, HTTPStatus.FORBIDDEN, 10000, "Authentication error")
 
@@ -90,6 +78,8 @@ class Cloudflare:
         """A new record ``{name, type, content, ttl, proxied?, comment?, …}``, as it then stands, with its ``id``."""
         call = f"POST zones/{zone}/dns_records"
         record = self._judged(call, self._zone(call, token, zone), fields, self._in_zone(zone))
+        if len(self._in_zone(zone)) >= RECORDS:
+            raise bad_request(call, 81045, "Record quota exceeded.")
         identity = secrets.token_hex(16)
         now = self.world.now()
         kept = record | {"id": identity, "zone_id": zone, "created_on": now, "modified_on": now}
@@ -168,6 +158,8 @@ class Cloudflare:
         call = f"POST accounts/{account}/cfd_tunnel"
         self._account(call, token, account)
         self._judge_tunnel(call, account, fields)
+        if sum(one["account_id"] == account for one in self._tunnels.values()) >= TUNNELS:
+            raise bad_request(call, 1002, f"Bad Request: this account has its {TUNNELS} tunnels")
         source = fields.get("config_src") or "local"
         if source not in tunnels.SOURCES:
             raise bad_request(
@@ -181,7 +173,7 @@ class Cloudflare:
             "name": fields["name"],
             "config_src": source,
             "created_at": self.world.now(),
-            "secret": _digest(drawn),
+            "secret": digest(drawn),
             "connected": False,
             "configuration": None,
         }
@@ -207,7 +199,7 @@ class Cloudflare:
         self._judge_tunnel(call, account, fields, but=identity)
         found["name"] = fields.get("name", found["name"])
         if fields.get("tunnel_secret"):
-            found["secret"] = _digest(fields["tunnel_secret"])
+            found["secret"] = digest(fields["tunnel_secret"])
         return dict(found)
 
     def delete_tunnel(self, token: str, account: str, identity: str) -> None:
@@ -269,7 +261,7 @@ class Cloudflare:
         except (binascii.Error, ValueError, KeyError, TypeError):
             raise Refusal("Provided Tunnel token is not valid.") from None
         found = self._tunnels.get(identity)
-        if found is None or found["account_id"] != account or found["secret"] != _digest(secret):
+        if found is None or found["account_id"] != account or found["secret"] != digest(secret):
             raise Refusal("Unauthorized: Invalid tunnel secret")
         found["connected"] = True
         return str(identity)
@@ -284,7 +276,3 @@ class Cloudflare:
         found = [f"cloudflare/record/{record['name']}" for record in self._records.values()]
         found += [f"cloudflare/zone-setting/{setting['id']}" for setting in self._settings.values()]
         return sorted(found + [f"cloudflare/tunnel/{tunnel['name']}" for tunnel in self._tunnels.values()])
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

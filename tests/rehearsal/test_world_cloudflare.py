@@ -22,7 +22,7 @@ def environment(domain: str = "example.com", zone: str = ZONE) -> dict[str, Any]
 @pytest.fixture
 def world() -> World:
     made = World(environment())
-    made.cloudflare.issue_token(TOKEN)
+    made.cloudflare.door.issue_token(TOKEN)
     return made
 
 

@@ -37,14 +37,14 @@ INSTALL = f"""\
 # that the bootstrap cluster admits ({KEY}), both readable by root alone.
 set -eu
 umask 027
-test -s /etc/nut/password || od -An -N24 -tx1 /dev/urandom | tr -d ' \\n' > /etc/nut/password
-PASSWORD=$(cat /etc/nut/password)
+test -s /etc/nut/shared || od -An -N24 -tx1 /dev/urandom | tr -d ' \\n' > /etc/nut/shared
+PASSWORD=$(cat /etc/nut/shared)
 export PASSWORD
 for file in nut.conf ups.conf upsd.conf upsd.users upsmon.conf upssched.conf; do
   awk '{{ gsub(/{PASSWORD}/, ENVIRON["PASSWORD"]); print }}' "$file" > "/etc/nut/$file"
   chown root:nut "/etc/nut/$file"
 done
-chown root:nut /etc/nut/password
+chown root:nut /etc/nut/shared
 install -m 750 -g nut shutdown-lab.sh /etc/nut/shutdown-lab
 systemctl restart nut-driver-enumerator nut-server nut-monitor
 """

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NAMESPACE = "netboot"
 SCRIPTS = "boot"
 """The ConfigMap with the iPXE scripts."""
-_WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
+WORKLOADS = ("DaemonSet", "Deployment", "StatefulSet")
 
 _ARCHITECTURES = {("bios", "amd64"): ("0",), ("uefi", "amd64"): ("7", "9"), ("uefi", "arm64"): ("11",)}
 """DHCP option 93 that a firmware announces (RFC 4578, IANA processor architecture types)."""
@@ -104,7 +104,7 @@ def _leases(cluster: Cluster, conf: str) -> str | None:
     if not scopes:
         return None
     found = next(each for each in cluster.objects("Application") if each["metadata"]["name"] == "dnsmasq")
-    workloads = [body for body in brought_by(cluster, found) if _runs_on(body, "dnsmasq")]
+    workloads = [body for body in brought_by(cluster, found) if runs_on(body, "dnsmasq")]
     pods = sum(_pods(cluster, body) for body in workloads)
     if pods > 1:
         return f"dnsmasq leases in {pods} pods, each with leases of its own: two machines would get one address"
@@ -137,17 +137,17 @@ def absent(cluster: Cluster, application: str, configured: str) -> str | None:
         brought = brought_by(cluster, found)
     except Refusal as refusal:
         return f"{application} does not run on {cluster.name}: {refusal.message}"
-    if any(_runs_on(body, configured) for body in brought):
+    if any(runs_on(body, configured) for body in brought):
         return None
     folder = (found["spec"].get("source") or {}).get("path")
     return f"no workload of {folder} mounts ConfigMap {NAMESPACE}/{configured}"
 
 
-def _runs_on(body: dict[str, Any], configured: str) -> bool:
+def runs_on(body: dict[str, Any], configured: str) -> bool:
     """Whether ``body`` is a workload, in the right namespace, one of whose containers mounts that ConfigMap."""
     spec: dict[str, Any] = body.get("spec") or {}
     if (
-        body.get("kind") not in _WORKLOADS
+        body.get("kind") not in WORKLOADS
         or body["metadata"].get("namespace") != NAMESPACE
         or spec.get("replicas") == 0
     ):

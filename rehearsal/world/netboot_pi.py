@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.world.netboot import NAMESPACE, absent
+from rehearsal.world.netboot import NAMESPACE, WORKLOADS, runs_on
 
 if TYPE_CHECKING:
     from rehearsal.world import World
@@ -30,7 +30,9 @@ def unbootable(world: World) -> Iterator[str]:
     if cluster is None or cluster.get("ConfigMap", NAMESPACE, "pi-boot") is None:
         return
     maps = {name: _data(cluster.get("ConfigMap", NAMESPACE, name)) for name in ("dnsmasq", "pi-boot", "pi-nfs")}
-    unserved = absent(cluster, "dnsmasq", "pi-boot")
+    workloads = [body for kind in WORKLOADS for body in cluster.objects(kind)]
+    mounted = any(runs_on(body, "pi-boot") for body in workloads)
+    unserved = None if mounted else f"no workload mounts ConfigMap {NAMESPACE}/pi-boot for TFTP"
     for name, pi in (bootstrap.get("nodes") or {}).items():
         if "sd" not in (pi.get("boot") or ()):
             reason = unserved or reason_not_to_boot(maps, world.environment, pi)

@@ -38,6 +38,7 @@ def test_it_holds_every_file_and_again_the_same(lab: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize("lab", SHIPPED)
 def test_nothing_in_it_is_secret(lab: str) -> None:
     for path, text in files(shipped_plan(lab)).items():
+        text = text.replace("password = @PASSWORD@\n", "")  # what the watcher's own install.sh fills in
         assert not [word for word in WORDS if word in text and not path.endswith(".values.yaml")], path
         assert not path.startswith("secret/"), "that folder is its owner's"
 

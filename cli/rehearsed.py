@@ -21,6 +21,7 @@ from rehearsal.engine_events import Diagnostic, Step, name_of
 from rehearsal.locks import LiftedLock
 from rehearsal.rack import Run, Verb
 from rehearsal.world import World
+from stacks.change import UPGRADE
 from stacks.resuming import Advice
 
 _WILL = {"preview": "would ", "up": "", "refresh": "", "destroy": ""}
@@ -100,7 +101,7 @@ def heading(out: Console, verb: Verb, note: str = "") -> None:
 
 
 def outcome(out: Console, run: Run, told: Set[Diagnostic], *, realms: bool) -> None:
-    """Say what a run did, then its warnings but those `told` before, and, when it went badly, why.
+    """Say what a run did, then its warnings but those `told` before, the upgrade it plans, and, if it failed, why.
 
     `realms`: also realm by realm, which is noise where the progress has just said it.
     """
@@ -111,6 +112,8 @@ def outcome(out: Console, run: Run, told: Set[Diagnostic], *, realms: bool) -> N
     for entry in run.transcript.diagnostics:
         if entry.grade == "warning" and entry not in told and not entry.message.startswith(_PENDING):
             _diagnostic(out, entry)
+        if entry.grade == "info" and entry.message.startswith(UPGRADE):
+            out.print(Text(textwrap.indent(entry.message, "  ")), soft_wrap=True)
     if run.well:
         out.print(Text.assemble(("  ✓ ", "green"), _tally(run), (f", in {seconds(run.seconds)}", "dim")))
         return

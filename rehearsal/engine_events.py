@@ -46,7 +46,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Diagnostic:
-    """A message of grade `error` or `warning`; `subject` is the logical name it is about, empty for the whole run."""
+    """A message of grade `error`, `warning` or `info`; `subject` is the logical name it is about, empty for the whole
+    run. Of grade `info` there are those of the program alone, which are about the run."""
 
     grade: str
     subject: str
@@ -113,9 +114,11 @@ class Listener:
         return True
 
     def _hear(self, event: auto.DiagnosticEvent) -> bool:
-        if event.severity not in ("error", "warning") or event.ephemeral:
+        whole = not event.urn or kind_of(event.urn) == "pulumi:pulumi:Stack"
+        kept = ("error", "warning", "info") if whole else ("error", "warning")
+        if event.severity not in kept or event.ephemeral:
             return False
-        subject = "" if not event.urn or kind_of(event.urn) == "pulumi:pulumi:Stack" else name_of(event.urn)
+        subject = name_of(event.urn) if event.urn and not whole else ""
         diagnostic = Diagnostic(event.severity, subject, readable(event.message))
         if not diagnostic.message or diagnostic in self.transcript.diagnostics:
             return False

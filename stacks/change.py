@@ -18,6 +18,8 @@ from stacks import deployed
 ACCEPT = "ILUVATAR_ACCEPT"
 """Variable of the environment: codes, by commas, of what a person has seen to by hand. For one run, so no setting."""
 
+UPGRADE = "Upgrade plan"
+"""How the plan of an upgrade begins in a preview."""
 UNJUDGED = (
     "change-unjudged",
     "warning",
@@ -60,7 +62,7 @@ def upgrade_plan(found: Impact) -> Iterator[str]:
     """The upgrade step by step, as a preview prints it; nothing where no version and no image changes."""
     steps = [step for step in found.steps if step.kind in ("snapshot", "upgrade", "upgrade-kubernetes")]
     if steps:
-        yield f"Upgrade plan, {len(steps)} steps, each begun when the one before has ended well:"
+        yield f"{UPGRADE}, {len(steps)} steps, each begun when the one before has ended well:"
         yield from (f"  {number}. {told(step)}" for number, step in enumerate(steps, 1))
         yield "An `up` that is interrupted goes on with the first step that is not done: each looks at what runs."
 

@@ -55,6 +55,11 @@ def test_what_is_about_the_stack_is_about_the_whole_run():
     assert _heard(_said("warning", "careful", STACK)).transcript.diagnostics[0].subject == ""
 
 
+def test_what_the_program_itself_remarks_is_kept():
+    told = _heard(_said("info", "Upgrade plan", STACK)).transcript
+    assert [(entry.grade, entry.subject) for entry in told.diagnostics] == [("info", "")]
+
+
 def test_passing_remarks_are_not_kept():
     told = _heard(_said("info", "fyi", THING), _said("error", "spinning", THING, ephemeral=True)).transcript
     assert told.diagnostics == []
@@ -83,6 +88,6 @@ def test_an_exception_without_words_is_told_by_its_name():
 def test_whoever_follows_is_told_after_each_event_that_counts():
     seen: list[int] = []
     listener = Listener(lambda transcript: seen.append(len(transcript.steps)))
-    for event in (_pre("create"), {"cancelEvent": {}}, _said("info", "fyi")):
+    for event in (_pre("create"), {"cancelEvent": {}}, _said("info", "fyi", THING)):
         listener(auto.EngineEvent.from_json({"sequence": 0, "timestamp": 0, **event}))
     assert seen == [1]

@@ -39,6 +39,8 @@ from rehearsal.world.kube_kinds import group_of
 _NOT_ON_THE_RACK = frozenset(
     {"cluster", "context", "namespace", "enableServerSideApply", "renderYamlToDirectory", "skipUpdateUnreachable"}
 )
+_PATIENCE = 600.0
+"""Seconds in which the provider waits for an object to be gone."""
 _LATER = ("no matches for kind", "namespaces ")
 """Refusals that a preview does not pass on: what is missing may be made by the same run."""
 
@@ -105,6 +107,11 @@ class Object(Kind):
         cluster = reach(ctx)
         namespace, _, name = id.rpartition("/")
         cluster.delete(self.kind, namespace, name)
+        if not ctx.world.clock.wait_for(lambda: cluster.get(self.kind, namespace, name) is None, _PATIENCE):
+            left = cluster.get(self.kind, namespace, name) or {"metadata": {}}
+            held = ", ".join(left["metadata"].get("finalizers") or ["those of what is in it"])
+            text = f'"{id}" was to be deleted and is still there after {_PATIENCE / 60:.0f}m: '
+            raise Refusal(f"{text}finalizers might be preventing deletion ({held})")
         ctx.journal("delete", f"{cluster.name}/{self.kind}/{id}")
 
     def _foresee(self, ctx: Context, news: Properties, *, new: bool) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from rehearsal.world import kube_fields, kube_judge, kube_kinds
+from rehearsal.world import kube_ending, kube_fields, kube_judge, kube_kinds
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_kinds import Kind
 
@@ -129,7 +129,10 @@ class Cluster:
         """Store a new object and give it back as it is stored. With ``upsert`` one that is there is taken over."""
         kind, body = self._admitted(body)
         metadata = body["metadata"]
-        if self.get(kind.name, metadata.get("namespace"), metadata["name"]) is not None and not upsert:
+        there = self.get(kind.name, metadata.get("namespace"), metadata["name"])
+        if there is not None and "deletionTimestamp" in there["metadata"]:
+            raise Refusal(f'object is being deleted: {kind.resource} "{metadata["name"]}" already exists')
+        if there is not None and not upsert:
             raise Refusal(f'{kind.resource} "{metadata["name"]}" already exists')
         return self._write(kind, body, manager, dry_run=dry_run)
 
@@ -139,26 +142,29 @@ class Cluster:
         return self._write(kind, body, manager, dry_run=dry_run)
 
     def delete(self, kind: str, namespace: str | None, name: str) -> None:
-        """Remove an object and what hangs on it; gone already is no error."""
+        """Remove an object and what hangs on it, as soon as no finalizer holds it; gone already is no error."""
         if kind == "Namespace" and name in DEFAULT_NAMESPACES:
             raise Refusal(f'namespaces "{name}" is forbidden: this namespace may not be deleted')
-        gone = self._stored.pop(_key(kind, namespace, name), None)
-        if gone is None:
-            return
-        if kind == "Namespace":
-            self._drop(lambda each: each["metadata"].get("namespace") == name)
-            for release in [key for key in self.releases if key.startswith(f"{name}/")]:
-                del self.releases[release]
-        if kind == "CustomResourceDefinition":
-            defined = gone["object"]["spec"]["names"]["kind"]
-            self._drop(lambda each: each["kind"] == defined)
-        uid = gone["object"]["metadata"]["uid"]
-        self._drop(lambda each: any(o["uid"] == uid for o in each["metadata"].get("ownerReferences") or ()))
-        self.work()
+        found = self._stored.get(_key(kind, namespace, name))
+        if found is not None:
+            found["object"]["metadata"].setdefault("deletionTimestamp", self.world.now())
+            self._let_go()
+            self.work()
 
-    def _drop(self, chosen: Callable[[Body], bool]) -> None:
-        for key in [key for key, each in self._stored.items() if chosen(each["object"])]:
-            self._stored.pop(key, None)
+    def hold(self, body: Body, finalizer: str, *, held: bool) -> None:
+        """A controller's finalizer on an object that stands: with ``held`` it is put there, else taken away."""
+        metadata = body["metadata"]
+        found = self._stored[_key(body["kind"], metadata.get("namespace"), metadata["name"])]
+        others = [each for each in found.get("holds", ()) if each != finalizer]
+        found["holds"] = [*others, finalizer] if held else others
+        metadata["finalizers"] = kube_ending.finalizers(found)
+
+    def _let_go(self) -> None:
+        for key in kube_ending.ended(self._stored, self.world.now()):
+            gone = self._stored.pop(key)["object"]
+            if gone["kind"] == "Namespace":
+                for release in [each for each in self.releases if each.startswith(f"{gone['metadata']['name']}/")]:
+                    del self.releases[release]
 
     def place(self, body: Body, manager: str) -> Body:
         """Store what a controller of the cluster itself makes; its namespace is made when it is missing."""
@@ -189,6 +195,7 @@ class Cluster:
                 seen = self.record["counter"]
                 for controller in self._controllers:
                     controller(self)
+                self._let_go()
                 if seen == self.record["counter"]:
                     break
         finally:
@@ -200,8 +207,13 @@ class Cluster:
         metadata = body.setdefault("metadata", {})
         if kind.namespaced:
             namespace = metadata.setdefault("namespace", "default")
-            if self.get("Namespace", None, namespace) is None:
+            place = self.get("Namespace", None, namespace)
+            if place is None:
                 raise Refusal(f'namespaces "{namespace}" not found')
+            new = self.get(kind.name, namespace, str(metadata.get("name"))) is None
+            if new and "deletionTimestamp" in place["metadata"]:
+                text = f"unable to create new content in namespace {namespace} because it is being terminated"
+                raise Refusal(f'{kind.resource} "{metadata.get("name")}" is forbidden: {text}')
         else:
             metadata.pop("namespace", None)
         kube_judge.judge(body, kind, self.version.removeprefix("v"), self._definition(kind.name))
@@ -224,8 +236,13 @@ class Cluster:
         if before is None or _without_server(before["object"]) != _without_server(after):
             self.record["counter"] += 1
             after["metadata"]["resourceVersion"] = str(self.record["counter"])
-        created_by = before["created_by"] if before else manager
-        self._stored[key] = {"object": after, "managers": managers, "created_by": created_by}
+        kept = {"created_by": manager} | (
+            {name: before[name] for name in ("created_by", "holds") if name in before} if before else {}
+        )
+        self._stored[key] = {"object": after, "managers": managers} | kept
+        finalizers = kube_ending.finalizers(self._stored[key])
+        if finalizers:
+            after["metadata"]["finalizers"] = finalizers
         self.work()
         return after
 
@@ -238,6 +255,8 @@ class Cluster:
         metadata["uid"] = old.get("uid") or str(uuid.uuid4())
         metadata["creationTimestamp"] = old.get("creationTimestamp") or self.world.now()
         metadata["resourceVersion"] = old.get("resourceVersion", "")
+        if "deletionTimestamp" in old:
+            metadata["deletionTimestamp"] = old["deletionTimestamp"]
         if before and "status" in before:
             merged["status"] = before["status"]
         if kind.name == "Namespace":

@@ -19,13 +19,19 @@ _CONTROLLERS = {
     "io.cilium/gateway-controller": ("cilium", "gatewayAPI.enabled"),
 }
 """Controller name → the chart it runs from, and the value that switches it on."""
+_IN_USE = "gateway-exists-finalizer.gateway.networking.k8s.io"
+"""Its controller holds a class while a gateway is of it (Gateway API, GatewayClass)."""
 _PINNED = ("lbipam.cilium.io/ips", "io.cilium/lb-ipam-ips")
 
 
 def keep_gateways(cluster: Cluster) -> None:
     """Controller: classes, gateways, routes, in this order; each gets its conditions."""
     for found in cluster.objects("GatewayClass"):
-        _tell(cluster, found, "Accepted", _unaccepted(cluster, found))
+        refused = _unaccepted(cluster, found)
+        _tell(cluster, found, "Accepted", refused)
+        if refused is None:
+            named = [each["spec"]["gatewayClassName"] for each in cluster.objects("Gateway")]
+            cluster.hold(found, _IN_USE, held=found["metadata"]["name"] in named)
     taken: dict[str, str] = {}
     # An address once given is kept: those who have one are served first
     for found in sorted(cluster.objects("Gateway"), key=lambda each: not each.get("status", {}).get("addresses")):

@@ -238,3 +238,11 @@ def test_an_object_can_be_imported_by_its_place(provider: Provider):
     news = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": named("one", "default"), "data": {"a": "1"}}
     provider.create(CONFIG_MAP, **news)
     assert decode(provider.read(CONFIG_MAP, "default/one").inputs)[0] == news
+
+
+def test_what_a_finalizer_holds_is_waited_for_and_named(provider: Provider, main: Cluster):
+    metadata = named("thing", "default") | {"finalizers": ["example.org/held"]}
+    known, _, _ = provider.create("kubernetes:core/v1:ConfigMap", metadata=metadata)
+    with pytest.raises(Aborted, match=r"still there after 10m: finalizers might be preventing deletion \(example"):
+        provider.remove("kubernetes:core/v1:ConfigMap", known)
+    assert main.world.clock.now >= 600.0

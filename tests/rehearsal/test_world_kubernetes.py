@@ -12,6 +12,7 @@ from tests.rehearsal.clusters import (
     ARGO,
     CILIUM_IO,
     GATEWAY,
+    POOL,
     SERVER,
     body,
     gateway,
@@ -19,6 +20,7 @@ from tests.rehearsal.clusters import (
     make,
     seed,
     talos_cluster,
+    with_gateways,
 )
 from tests.rehearsal.worlds import a_world, lab
 
@@ -234,3 +236,58 @@ def test_a_gateway_keeps_the_rules_between_its_fields(main: Cluster, listeners: 
     seed(main, "cilium", "gateway-helm")
     with pytest.raises(Refusal, match=refusal):
         make(main, "Gateway", "one", "default", api=GATEWAY, spec=gateway(listeners=listeners))
+
+
+# Finalizers
+
+
+def _held(name: str, namespace: str) -> dict[str, Any]:
+    made = body("ConfigMap", name, namespace)
+    made["metadata"]["finalizers"] = ["example.org/held"]
+    return made
+
+
+def _released(cluster: Cluster, name: str, namespace: str) -> None:
+    cluster.apply(body("ConfigMap", name, namespace), PROGRAM)
+
+
+def test_a_finalizer_holds_an_object_until_whoever_put_it_there_takes_it_away(main: Cluster):
+    main.create(_held("one", "default"), PROGRAM)
+    main.delete("ConfigMap", "default", "one")
+    assert main.get("ConfigMap", "default", "one")["metadata"]["deletionTimestamp"]  # type: ignore[index]
+    with pytest.raises(Refusal, match='object is being deleted: configmaps "one" already exists'):
+        main.create(body("ConfigMap", "one", "default"), PROGRAM, upsert=True)
+    _released(main, "one", "default")
+    assert main.get("ConfigMap", "default", "one") is None
+
+
+def test_a_namespace_ends_when_its_content_has_and_takes_nothing_new_in(main: Cluster):
+    main.create(body("Namespace", "n"), PROGRAM)
+    main.create(body("ConfigMap", "free", "n"), PROGRAM)
+    main.create(_held("held", "n"), PROGRAM)
+    main.delete("Namespace", None, "n")
+    assert [each["metadata"]["name"] for each in main.objects("ConfigMap", "n")] == ["held"]
+    with pytest.raises(Refusal, match="namespace n because it is being terminated"):
+        main.create(body("ConfigMap", "new", "n"), PROGRAM)
+    _released(main, "held", "n")
+    assert main.get("Namespace", None, "n") is None
+
+
+def test_a_definition_waits_for_its_objects(main: Cluster):
+    seed(main, "cilium")
+    pool = body("CiliumLoadBalancerIPPool", "p", api=CILIUM_IO, spec=POOL)
+    pool["metadata"]["finalizers"] = ["example.org/held"]
+    main.create(pool, PROGRAM)
+    main.delete("CustomResourceDefinition", None, "ciliumloadbalancerippools.cilium.io")
+    assert main.get("CustomResourceDefinition", None, "ciliumloadbalancerippools.cilium.io")
+    main.apply(body("CiliumLoadBalancerIPPool", "p", api=CILIUM_IO, spec=POOL), PROGRAM)
+    assert main.get("CustomResourceDefinition", None, "ciliumloadbalancerippools.cilium.io") is None
+
+
+def test_a_class_is_held_while_a_gateway_is_of_it():
+    cluster = with_gateways()
+    make(cluster, "Gateway", "g", "net", api=GATEWAY, spec=gateway())
+    cluster.delete("GatewayClass", None, "envoy")
+    assert cluster.get("GatewayClass", None, "envoy")
+    cluster.delete("Gateway", "net", "g")
+    assert cluster.get("GatewayClass", None, "envoy") is None

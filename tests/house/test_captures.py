@@ -53,6 +53,7 @@ def written(folder: Path, name: str, edits: dict[str, str]) -> str:
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """homelab after a hurried edit, called `Pulumi.homelab.yaml` from where the person stands; others beside it."""
     monkeypatch.setenv("LAB_CALLED_FROM", str(tmp_path))
+    monkeypatch.setattr("stacks.programs.shutil.which", lambda _: None)  # one machine has them, another has not
     written(tmp_path, "tomorrow.yaml", TOMORROW)
     written(tmp_path, "rash.yaml", RASH)
     return written(tmp_path, "Pulumi.homelab.yaml", HURRY)

@@ -112,7 +112,7 @@ def _bond(said: Mapping[str, Any]) -> BondPlan:
 def ordered(value: Any) -> Any:
     """The same value with every mapping sorted by key, so that the order in a file changes no byte."""
     if isinstance(value, Mapping):
-        return {key: ordered(value[key]) for key in sorted(value)}
+        return {key: ordered(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, list | tuple):
         return [ordered(one) for one in value]
     return value

@@ -164,16 +164,20 @@ def link_selectors_mean_one_card(env: Environment) -> Iterator[Breach]:
 @law("talos-selector-duplicate", unless=("talos-selector-wide",))
 def link_selectors_differ(env: Environment) -> Iterator[Breach]:
     """Two aliases that reach a node are of different cards: one card under two names is configured twice."""
+    written = [
+        (path, path.partition(".documents.")[0], name, "".join(match.split()))
+        for path, kind, name, body in documents(env)
+        if kind == "LinkAliasConfig" and (match := _match(body)) is not None
+    ]
     told: set[str] = set()
-    for name, node in talos_nodes(env):
-        own = {"cluster.talos.all", f"cluster.talos.{node.role.replace('-', '_')}s", f"cluster.nodes.{name}.talos"}
-        own.add(f"cluster.talos.classes.{node.hardware}")
-        aliases: dict[str, tuple[str, str]] = {}
-        for path, kind, alias, body in documents(env):
-            match = _match(body)
-            if kind != "LinkAliasConfig" or match is None or path.partition(".documents.")[0] not in own:
+    for name, node in talos_nodes(env) if written else ():
+        role = "control_planes" if node.role == "control-plane" else "workers"
+        own = {"cluster.talos.all", f"cluster.talos.{role}", f"cluster.talos.classes.{node.hardware}"}
+        seen: dict[str, tuple[str, str]] = {}
+        for path, layer, alias, match in written:
+            if layer not in own and layer != f"cluster.nodes.{name}.talos":
                 continue
-            first, other = aliases.setdefault("".join(match.split()), (alias, path))
+            first, other = seen.setdefault(match, (alias, path))
             if first != alias and path not in told:
                 told.add(path)
                 message = f"the aliases {first} and {alias} of {name} are of one card"

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.labs import planned, raw, shipped_plan
-from tests.real.netboot.site import Site, site
+from tests.labs import planned, shipped_plan
+from tests.real.netboot.site import Site, leasing, site
 
 
 @pytest.fixture(scope="module")
@@ -19,10 +19,6 @@ def proxy_site(tmp_path_factory: pytest.TempPathFactory, require_tool: Callable[
 @pytest.fixture(scope="module")
 def server_site(tmp_path_factory: pytest.TempPathFactory, require_tool: Callable[[str], str]) -> Iterator[Site]:
     """homelab whose dnsmasq leases itself."""
-    edited = raw("homelab")
-    edited["network"]["vlans"]["lab"]["dhcp"]["mode"] = "server"
-    for node in edited["cluster"]["nodes"].values():
-        node["reach"] = "our-reservation"
-    with site(planned(edited), tmp_path_factory.mktemp("server"), require_tool) as made:
+    with site(planned(leasing()), tmp_path_factory.mktemp("server"), require_tool) as made:
         made.start_dnsmasq()
         yield made

@@ -19,7 +19,7 @@ import yaml
 
 from model.plan import Plan
 from render import boot_files
-from tests.labs import ROOT
+from tests.labs import ROOT, raw
 from tests.real.netboot import firmware
 from tests.real.netboot.lan import OUTSIDE_ROOT, Lan, lan
 
@@ -155,6 +155,15 @@ class Site:
         sent = SENT.findall(self.net.log("dnsmasq"))
         root = f"{_mounted('dnsmasq', 'loaders')}/"
         return list(dict.fromkeys(path.removeprefix(root) for path in sent))
+
+
+def leasing() -> dict[str, Any]:
+    """homelab's raw data with a dnsmasq that leases itself."""
+    edited = raw("homelab")
+    edited["network"]["vlans"]["lab"]["dhcp"]["mode"] = "server"
+    for node in edited["cluster"]["nodes"].values():
+        node["reach"] = "our-reservation"
+    return edited
 
 
 @contextmanager

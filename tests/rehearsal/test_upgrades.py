@@ -1,5 +1,6 @@
 """Upgrades of Talos and Kubernetes with the real engine, refused ones, and ones that were cut off."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,40 @@ def test_no_control_plane_is_upgraded_while_another_is_down(living: Life) -> Non
     assert "valinor-3" in said
     assert happened(living, "upgrade") == []
     living.change(lambda world: world.machines.switch("valinor-3", on=True))
+    assert living.run("up").well
+    assert happened(living, "upgrade") == list(NODES)
+
+
+def longhorn(robustness: str) -> Callable[[World], None]:
+    """One volume of Longhorn's, attached, in this state."""
+    objects = {
+        "CustomResourceDefinition//volumes.longhorn.io": {
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": "volumes.longhorn.io", "uid": "1"},
+            "spec": {"names": {"kind": "Volume"}},
+        },
+        "Volume/longhorn-system/pvc-1": {
+            "kind": "Volume",
+            "metadata": {"name": "pvc-1", "namespace": "longhorn-system", "uid": "2"},
+            "status": {"robustness": robustness},
+        },
+    }
+
+    def happens(world: World) -> None:
+        stored = world.kubernetes.records["arda"]["objects"]
+        for key, body in objects.items():
+            stored[key] = {"object": body, "managers": {}, "created_by": "longhorn"}
+
+    return happens
+
+
+def test_a_worker_with_data_waits_until_every_copy_is_whole(living: Life) -> None:
+    living.change(longhorn("degraded"))
+    to(living, talos=NEWER)
+    said = refused(living.run("up"))
+    assert "istari-1 is not upgraded while longhorn is not healthy: pvc-1 is degraded" in said
+    assert happened(living, "upgrade") == [name for name in NODES if name.startswith("valinor")]
+    living.change(longhorn("healthy"))
     assert living.run("up").well
     assert happened(living, "upgrade") == list(NODES)
 

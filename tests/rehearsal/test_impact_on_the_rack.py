@@ -110,6 +110,7 @@ def test_an_edit_does_what_was_foretold(edit: Edit, life: Life) -> None:
     told = foretold(life, edited)
     run = life.run("up")
     assert run.well, run.errors()
+    assert run.broken == (), "the World saw a law of its own broken at some moment"
     after, did = configurations(life), life.world().entries()[journal:]
     nodes = {node.name: node for node in told.nodes}
     for name in {*before, *after}:

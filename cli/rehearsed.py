@@ -195,9 +195,9 @@ def protection(out: Console, urns: Sequence[str], stack: str) -> None:
     say(out, f"{what} protected, so that no slip can destroy what cannot be made again.")
     say(out, "On this rack, destroy all the same with:")
     out.print(Text(f"    ./lab rehearse {stack} destroy --unprotect", style="bold"), soft_wrap=True)
-    say(out, "On real machines, unlock each by hand, then destroy:")
-    for urn in urns:
-        out.print(Text(f"    pulumi state unprotect '{urn}'", style="bold"), soft_wrap=True)
+    say(out, "On real machines, unlock them by hand, then destroy:")
+    out.print(Text("    pulumi state unprotect --all", style="bold"), soft_wrap=True)
+    say(out, f"They are {', '.join(sorted(name_of(urn) for urn in urns))}.")
 
 
 def left(out: Console, promised: Set[str], standing: Set[str], gone: Set[str]) -> bool:

@@ -44,6 +44,7 @@ def _walked(walk: Walk, machine: Machine, asks: Client, conf: Configuration, ser
     if asks.loads[0] == "raspberry-pi":
         Eeprom(machine, asks.generation, served, walk).boot(offer)
         return "kernel"
+    _is_told_at_once(asks, offer)
     file = _one_file(asks, offer)
     if asks.from_http:
         _means_http(asks, offer, file)
@@ -110,6 +111,17 @@ def _means_http(asks: Client, offer: Offer, file: File) -> None:
             f"{asks.shown} passes the answer over: option 60 does not say HTTPClient",
             "dhcp-option-force=tag:<its tag>,60,HTTPClient",
             file.line,
+        )
+
+
+def _is_told_at_once(asks: Client, offer: Offer) -> None:
+    """With one service for it dnsmasq shows UEFI no menu, and it asks port 4011: answered there by a proxy alone."""
+    if asks.architecture >= 6 and not offer.range.proxy and offer.menu_line and len(offer.menu) == 1:
+        raise Stuck(
+            "boot-no-answer",
+            f"{asks.shown} asks port 4011 for its file, where dnsmasq answers only as proxy",
+            "leave this pxe-service line out where dnsmasq leases: dhcp-boot names the file",
+            offer.menu_line,
         )
 
 

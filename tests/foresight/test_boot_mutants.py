@@ -217,6 +217,18 @@ def test_ipxe_on_bios_ignores_a_proxys_answer_without_a_server() -> None:
     assert not troubles(edit, firmware="bios", mode="server")
 
 
+def test_uefi_that_is_leased_to_with_a_service_asks_where_nobody_answers() -> None:
+    """One in QEMU did, and ended in "PXE-E16: No valid offer received"."""
+    boots = "dhcp-boot=tag:lab,tag:efi-x64,tag:!ipxe,snponly.efi,,192.168.1.59"
+    service = 'pxe-service=tag:lab,tag:efi-x64,tag:!ipxe,X86-64_EFI,"iPXE",snponly.efi,192.168.1.59'
+    edit = conf(boots, f"{boots}\n{service}")
+    (trouble,) = troubles(edit, mode="server")
+    assert trouble.code == "boot-no-answer"
+    assert trouble.line
+    assert trouble.line.text == service
+    assert not troubles(edit, mode="server", firmware="bios")
+
+
 def test_uefi_http_boot_must_be_told_that_it_is_meant() -> None:
     """By option 60; dnsmasq sends it back to a vendor class it knows, or, where it leases, as it is told to."""
     told = "dhcp-option-force=tag:lab,tag:http-efi-x64,tag:!ipxe,option:vendor-class,HTTPClient"

@@ -6,7 +6,7 @@ import pytest
 
 from model.netboot import TALOS_ARGUMENTS, arguments
 from render import boot_files, dnsmasq, ipxe, nfs, nginx, pi_boot
-from tests.labs import planned, raw, shipped_plan
+from tests.labs import SHIPPED, planned, raw, shipped_plan
 
 NETWORK = shipped_plan("homelab").network
 
@@ -158,3 +158,37 @@ def test_a_changed_file_changes_the_hash_that_its_reader_watches_and_no_other() 
 
 def test_a_lab_without_boot_services_publishes_names_alone() -> None:
     assert set(boot_files.published(shipped_plan("turing").network)) == {"dnsmasq"}
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_nothing_that_is_published_looks_like_a_secret(lab: str) -> None:
+    """All of it may be read by anyone on the VLAN: over HTTP, TFTP or NFS."""
+    network = shipped_plan(lab).network
+    entries = network.netboot.entries if network.netboot else ()
+    known = {entry.image.schematic_id for entry in entries if entry.image}
+    for name, files in boot_files.published(network).items():
+        for file, text in files.items():
+            if file == boot_files.HASH:
+                continue
+            assert not re.search(r"(?i)passw|private key|token[:= ]|secret|talos\.config", text), f"{name}/{file}"
+            tokens = {one for one in re.findall(r"[A-Za-z0-9+/=]{40,}", text) if "/" not in one}
+            assert tokens <= known, f"{name}/{file} holds {tokens - known}"
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_every_address_that_anything_uses_stands_in_the_one_table(lab: str) -> None:
+    """Reservations, names, boot files, and the nodes' own configuration: nobody writes an address down twice."""
+    plan = shipped_plan(lab)
+    table = {host.name: host.address for host in plan.network.hosts}
+    nodes = [*(plan.cluster.nodes if plan.cluster else ()), *(plan.bootstrap.nodes if plan.bootstrap else ())]
+    assert nodes
+    for node in nodes:
+        assert table[node.name] == node.address
+    free = {*table.values(), *plan.network.resolvers}
+    text = "\n".join(text for files in boot_files.published(plan.network).values() for text in files.values())
+    ranges = {str(part) for vlan in plan.network.vlans for part in ((vlan.range or "").split("-"))}
+    nets = {part for vlan in plan.network.vlans for part in (vlan.subnet.partition("/")[0], "255.255.255.0")}
+    discovery = plan.network.netboot.discovery if plan.network.netboot else None
+    proposed = {discovery.address} if discovery else set()
+    used = set(re.findall(r"(?<![\d.])\d+\.\d+\.\d+\.\d+(?![\d.])", text))
+    assert used <= free | ranges | nets | proposed

@@ -25,6 +25,7 @@ from model.laws import (
     serving,
     settings,
     storage,
+    upgrades,
     versions,
 )
 from model.laws.examination import Examination, examine
@@ -42,6 +43,7 @@ REALMS = (
     bootstrap,
     cluster,
     leaving,
+    upgrades,
     layers,
     settings,
     cilium,

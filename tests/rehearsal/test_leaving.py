@@ -116,6 +116,18 @@ def test_a_control_plane_leaves_the_first_one_too(node: str, living: Callable[[s
     assert touched(life.run("up")) == {f"arda-leave-{node}": "delete", f"arda-node-{node}": "delete"}
 
 
+def test_who_left_and_is_a_member_again_joins_again(living: Callable[[str], Life]) -> None:
+    life = living("turing")
+    says(life, "talos-3", state="leaving")
+    assert life.run("up").well
+    life.change(lambda world: world.machines.switch("talos-3", on=True))
+    life.edited(lambda _: None)
+    done = touched(life.run("up"))
+    assert (done["arda-apply-talos-3"], done["arda-leave-talos-3"]) == ("create", "delete")
+    assert cluster(life) == (["talos-1", "talos-2", "talos-3"], {"talos-1", "talos-2", "talos-3", "talos-4"})
+    assert touched(life.run("up")) == {}
+
+
 @pytest.mark.parametrize("where", ["before", "after"])
 def test_an_up_that_was_cut_off_around_a_leave_is_ended_by_the_next(where: str, living: Callable[[str], Life]) -> None:
     life = living("turing")

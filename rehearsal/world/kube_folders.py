@@ -25,9 +25,23 @@ def read(folder: Path) -> Iterator[Body]:
     kustomization = (_documents(folder, file) or [{}])[0]
     yield {"kind": "Kustomization", "metadata": {}, "helmCharts": kustomization.get("helmCharts") or []}
     namespace = {"namespace": kustomization["namespace"]} if kustomization.get("namespace") else {}
-    for resource in kustomization.get("resources") or ():
-        for body in _resource(folder, str(resource)):
-            yield {**body, "metadata": {**(body.get("metadata") or {}), **namespace}}
+    named = [body for resource in kustomization.get("resources") or () for body in _resource(folder, str(resource))]
+    for body in (*named, *_generated(folder, kustomization)):
+        yield {**body, "metadata": {**(body.get("metadata") or {}), **namespace}}
+
+
+def _generated(folder: Path, kustomization: Body) -> Iterator[Body]:
+    """What the generators make. Their names get no hash here, nor do those who refer to them."""
+    for field, kind, data in (("configMapGenerator", "ConfigMap", "data"), ("secretGenerator", "Secret", "stringData")):
+        for each in kustomization.get(field) or ():
+            content = dict(literal.split("=", 1) for literal in each.get("literals") or ())
+            for stated in each.get("files") or ():
+                key, _, path = str(stated).rpartition("=")
+                file = folder / path
+                if not file.is_file():
+                    raise Refusal(f"{_UNREADABLE}{folder.name}: {path}: no such file")
+                content[key or file.name] = file.read_text(encoding="utf-8")
+            yield {"apiVersion": "v1", "kind": kind, "metadata": {"name": each["name"]}, data: content}
 
 
 def _resource(folder: Path, resource: str) -> Iterator[Body]:

@@ -210,6 +210,25 @@ def test_an_object_that_the_server_refuses_is_named_and_prunes_nothing(tmp_path:
     assert {each["metadata"]["name"] for each in cluster.objects("ConfigMap", "apps")} == {"apps-one", "fine"}
 
 
+@pytest.mark.parametrize(("file", "status"), [("site.conf", "Synced"), ("gone.conf", "Unknown")])
+def test_a_folder_s_generators_make_what_its_pods_mount(tmp_path: Path, file: str, status: str):
+    root = _tree(tmp_path, "apps/one")
+    volume = {"name": "v", "configMap": {"name": "site"}}
+    _hold(root, "one", _workload("Deployment", {"containers": [{"name": "c", "image": "i"}], "volumes": [volume]}))
+    folder = root / "gitops/lab/main/apps/one"
+    (folder / "site.conf").write_text("listen 80;\n", encoding="utf-8")
+    generator = {"name": "site", "files": [f"main.conf={file}"], "literals": ["a=b=c"]}
+    kustomization = {"resources": ["thing.yaml"], "configMapGenerator": [generator]}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), encoding="utf-8")
+    cluster, _ = _with_argo(root)
+    (application,) = cluster.objects("Application")
+    assert application["status"]["sync"]["status"] == status
+    if status == "Synced":
+        assert application["status"]["health"]["status"] == "Healthy"
+        made = cluster.get("ConfigMap", "apps", "site") or {}
+        assert made["data"] == {"a": "b=c", "main.conf": "listen 80;\n"}
+
+
 def test_two_applications_never_write_one_object(tmp_path: Path):
     root = _tree(tmp_path, "apps/one", "apps/two")
     for app in ("one", "two"):

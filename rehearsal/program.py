@@ -11,6 +11,7 @@ import runpy
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 _PATIENCE = 10.0
 """Seconds that a program may go on after its engine is gone; it meets the closed connection within milliseconds."""
@@ -51,7 +52,7 @@ class InlineProgram:
         for task in tasks:
             task.cancel()
         if tasks:
-            loop.run_until_complete(asyncio.wait(tasks, timeout=_PATIENCE))
+            _run_out(loop, loop.create_task(asyncio.wait(tasks, timeout=_PATIENCE)))
         loop.close()
 
 
@@ -63,3 +64,13 @@ def _stops(loop: asyncio.AbstractEventLoop) -> bool:
         time.sleep(0.05)
         idle = 0 if loop.is_running() else idle + 1
     return idle == 3
+
+
+def _run_out(loop: asyncio.AbstractEventLoop, waiting: asyncio.Task[Any]) -> None:
+    """Run `loop` until `waiting` is done. The SDK may have asked it to stop once more before: then it is run again."""
+    deadline = time.monotonic() + _PATIENCE
+    while not waiting.done() and time.monotonic() < deadline:
+        try:
+            loop.run_until_complete(waiting)
+        except RuntimeError:  # "Event loop stopped before Future completed", seen on a busy machine
+            time.sleep(0.05)

@@ -71,7 +71,7 @@ def test_a_lab_that_comes_up_votes_and_answers_in_the_end(lab: str, data: st.Dat
 def test_what_would_take_a_store_down_is_refused_and_the_walk_knows_why() -> None:
     """All three workers of homelab hold Longhorn's copies, and their configurations are brought to them at once."""
     after = raw("homelab")
-    after["cluster"]["talos"] = {"workers": {"machine": changes.UDEV}}
+    after["cluster"].setdefault("talos", {})["workers"] = {"machine": changes.UDEV}
     old, new = changes.side(raw("homelab")), changes.side(after)
     assert old.plan
     told = impact(old, new)
@@ -94,7 +94,7 @@ def test_one_worker_may_reboot() -> None:
 
 def test_control_planes_reboot_one_by_one() -> None:
     after = raw("homelab")
-    after["cluster"]["talos"] = {"control_planes": {"machine": changes.UDEV}}
+    after["cluster"].setdefault("talos", {})["control_planes"] = {"machine": changes.UDEV}
     told = impact(changes.side(raw("homelab")), changes.side(after))
     assert not told.refused
     assert [node.reboot.verdict for node in told.nodes] == ["yes"] * 3

@@ -30,11 +30,11 @@ TOMORROW = {
     "- { name: example.com, target": "- { name: www.example.com, target",
 }
 """What homelab is to become."""
-RULE = """{ workers: { machine: { udev: { rules: ['SUBSYSTEM=="drm", GROUP="44"'] } } } }"""
+RULE = """machine: { udev: { rules: ['SUBSYSTEM=="drm", GROUP="44"'] } }"""
 RASH = {
     'kubernetes: "v1.34.2"': 'kubernetes: "v1.32.1"',
     "address: 192.168.1.104": "address: 192.168.1.140",
-    "schedulable_control_planes: false # default": f"talos: {RULE}",
+    "        workers:\n          sysctls:": f"        workers:\n          {RULE}\n          sysctls:",
 }
 """What homelab must not become: no law forbids any of it, but what stands does."""
 
@@ -75,6 +75,12 @@ def test_what_a_page_shows_is_what_is_printed(page: str, broken: str, pytestconf
         (ROOT / page).write_text(fresh, encoding="utf-8")
         text = fresh
     assert text == fresh, f"{page} is stale: run this test with --snapshot-update"
+
+
+def test_what_the_page_shows_as_refused_is_refused_by_what_stands(broken: str) -> None:
+    printed = CliRunner().invoke(app, ["impact", "homelab", "--to", "rash.yaml"], prog_name="./lab").output
+    for code in ("change-node-address", "change-version-down", "change-storage-together"):
+        assert code in printed, f"{broken} is found wrong by something else: {printed}"
 
 
 RULES_TABLE = re.compile(r"(\| code \| grade \| what must hold \|\n\|---\|---\|---\|\n)(?:\|.*\n)+")

@@ -32,7 +32,8 @@ def _reboot_one_worker(data: dict[str, Any]) -> None:
 
 
 def _reboot_control_planes(data: dict[str, Any]) -> None:
-    data["cluster"]["talos"] = {"control_planes": {"machine": changes.UDEV, "sysctls": {"net.core.rmem_max": "1"}}}
+    layer = {"machine": changes.UDEV, "sysctls": {"net.core.rmem_max": "1"}}
+    data["cluster"].setdefault("talos", {})["control_planes"] = layer
 
 
 def _patch_release(data: dict[str, Any]) -> None:

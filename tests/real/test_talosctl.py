@@ -1,5 +1,6 @@
 """The programs that the graph's commands call: they know every word of it, and take credentials by a pipe."""
 
+import functools
 import re
 import shutil
 import subprocess
@@ -12,11 +13,16 @@ import yaml
 from components.bindings.certificates import ends
 from model.talos import ClusterPlan
 from render import gates, talosctl, upgrades
-from tests.labs import SHIPPED, shipped_plan
+from render.leaving import leave
+from tests.labs import SHIPPED, planned, raw, shipped_plan
 
 pytestmark = pytest.mark.real
-SUBCOMMAND = re.compile(r"\bt (?:-[en] \S+ )*(?P<words>[a-z][a-z0-9-]*(?: (?:members|snapshot))?)(?P<rest>[^|;)\n]*)")
-KUBECTL = re.compile(r"\bk (?:-n \S+ )?(?P<words>rollout status|get|wait)(?P<rest>(?:[^|;)\n\\]|\\\n)*)")
+SUBCOMMAND = re.compile(
+    r"\bt (?:-[en] \S+ )*(?P<words>[a-z][a-z0-9-]*(?: (?:members|snapshot|leave|remove-member))?)(?P<rest>[^|;)\n]*)"
+)
+KUBECTL = re.compile(
+    r"\bk (?:-n \S+ )?(?P<words>rollout status|get|wait|drain|uncordon|annotate|delete)(?P<rest>(?:[^|;)\n\\]|\\\n)*)"
+)
 NOBODY = "127.0.0.1:1"
 """An address where no one listens."""
 
@@ -38,6 +44,21 @@ def texts(lab: str) -> Iterator[str]:
         yield upgrades.upgrade_kubernetes(plan, standing=standing)
         yield from (upgrades.upgrade(plan, node, standing=standing) for node in plan.nodes)
         yield from (gates.back(plan, node, standing=standing) for node in plan.control_planes)
+    yield from leaves(lab)
+
+
+@functools.cache
+def leaves(lab: str) -> tuple[str, ...]:
+    """Every text by which some node of the lab is taken out."""
+    found = []
+    for state in ("leaving", "lost"):
+        for name in raw(lab)["cluster"]["nodes"]:
+            environment = raw(lab)
+            environment["cluster"]["nodes"][name]["state"] = state
+            plan = planned(environment).cluster
+            assert plan
+            found.append(leave(plan, plan.going[0]))
+    return tuple(found)
 
 
 def asked(pattern: re.Pattern[str]) -> dict[str, set[str]]:
@@ -57,7 +78,7 @@ def test_talosctl_knows_every_subcommand_and_option_that_is_used(require_tool: C
     tool = require_tool("talosctl")
     used = asked(SUBCOMMAND)
     assert {"version", "get", "etcd members", "etcd snapshot", "service", "kubeconfig", "upgrade"} <= set(used)
-    assert "upgrade-k8s" in used
+    assert {"upgrade-k8s", "etcd leave", "etcd remove-member", "reset"} <= set(used)
     for words, options in used.items():
         said = run(tool, *words.split(), "--help").stdout
         assert f"talosctl {words} " in said or f"talosctl {words}\n" in said, words

@@ -16,45 +16,39 @@ def pis(plan: Plan) -> list[Step]:
     lab = plan.bootstrap
     if lab is None:
         return []
-    kubeconfig = f"secret/{lab.name}.kubeconfig"
-    known = "".join(f"{node.address} {node.host_key}\n" for node in lab.nodes)
-    first = lab.first
-    texts = {f"{lab.name}/first-server.sh": k3s.first_server(), f"{lab.name}/ready.sh": k3s.ready(lab) + "\n"}
+    return [_first(lab), _joining(lab), _reaching(lab)]
+
+
+def _first(lab: BootstrapPlan) -> Step:
+    texts = {
+        f"{lab.name}/first-server.sh": k3s.first_server(),
+        f"{lab.name}/known_hosts": "".join(f"{node.address} {node.host_key}\n" for node in lab.nodes),
+    }
+    why = f"{lab.first.name} has its card and its power. Your SSH key is one of bootstrap.ssh.authorized_keys."
+    command = f'{_ssh(lab, lab.first)} "$(cat {lab.name}/first-server.sh)"'
+    return Step(f"{lab.name}: the first server", why, (command,), (f"ainur-server-{lab.first.name}",), texts)
+
+
+def _joining(lab: BootstrapPlan) -> Step:
+    first, token = lab.first, f"secret/{lab.name}-token"
+    texts = {f"{lab.name}/ready.sh": k3s.ready(lab) + "\n"}
     texts |= {f"{lab.name}/join-{node.name}.sh": k3s.join(node) for node in lab.joining}
-    joins = [
-        f'{_ssh(lab, node)} "$(cat {lab.name}/join-{node.name}.sh)" < secret/{lab.name}-token' for node in lab.joining
-    ]
-    waits = Step(
-        f"{lab.name}: the first server",
-        f"{first.name} has its card and its power. Your SSH key is one of bootstrap.ssh.authorized_keys.",
-        (f'{_ssh(lab, first)} "$(cat {lab.name}/first-server.sh)"',),
-        (f"ainur-server-{first.name}",),
-        texts | {f"{lab.name}/known_hosts": known},
+    commands = (
+        f"(umask 077 && {_ssh(lab, first)} '{k3s.JOIN_TOKEN}' > {token})",
+        *(f'{_ssh(lab, node)} "$(cat {lab.name}/join-{node.name}.sh)" < {token}' for node in lab.joining),
+        f'{_ssh(lab, first)} "$(cat {lab.name}/ready.sh)"',
     )
-    joining = Step(
-        f"{lab.name}: the others join",
-        "The join token is k3s' own; it goes on standard input and is kept on each Pi's NVMe.",
-        (
-            f"(umask 077 && {_ssh(lab, first)} '{k3s.JOIN_TOKEN}' > secret/{lab.name}-token)",
-            *joins,
-            f'{_ssh(lab, first)} "$(cat {lab.name}/ready.sh)"',
-        ),
-        (
-            f"ainur-token-{first.name}",
-            *(f"ainur-join-{node.name}" for node in lab.joining),
-            f"ainur-ready-{first.name}",
-        ),
-    )
-    reaching = Step(
-        f"{lab.name}: its kubeconfig",
-        f"k3s writes 127.0.0.1 into it; the API is at {lab.api}.",
-        (
-            f"(umask 077 && {_ssh(lab, first)} '{k3s.KUBECONFIG}' | "
-            f"sed 's|https://127.0.0.1:6443|{lab.api}|' > {kubeconfig})",
-        ),
-        (f"ainur-kubeconfig-{first.name}",),
-    )
-    return [waits, joining, reaching]
+    joins = (f"ainur-join-{node.name}" for node in lab.joining)
+    does = (f"ainur-token-{first.name}", *joins, f"ainur-ready-{first.name}")
+    why = "The join token is k3s' own; it goes on standard input and is kept on each Pi's NVMe."
+    return Step(f"{lab.name}: the others join", why, commands, does, texts)
+
+
+def _reaching(lab: BootstrapPlan) -> Step:
+    edited = f"sed 's|https://127.0.0.1:6443|{lab.api}|' > secret/{lab.name}.kubeconfig"
+    command = f"(umask 077 && {_ssh(lab, lab.first)} '{k3s.KUBECONFIG}' | {edited})"
+    why = f"k3s writes 127.0.0.1 into it; the API is at {lab.api}."
+    return Step(f"{lab.name}: its kubeconfig", why, (command,), (f"ainur-kubeconfig-{lab.first.name}",))
 
 
 def boot_files(plan: Plan) -> list[Step]:

@@ -39,9 +39,13 @@ class Life:
 
     def cut_at(self, where: str | None) -> None:
         """Let the engine die at the first point that `where` names, in every run from now on; None: no more."""
-        faults = self.folder / "faults.json"
-        faults.write_text(json.dumps({"faults": [{"kind": "kill", "where": where}] if where else []}))
-        self._staging = Staging(faults)
+        self.staged(*([{"kind": "kill", "where": where}] if where else []))
+
+    def staged(self, *faults: dict[str, Any]) -> None:
+        """Let these go wrong, `rehearsal.faults.Fault`'s fields each, in every run from now on."""
+        file = self.folder / "faults.json"
+        file.write_text(json.dumps({"faults": faults}))
+        self._staging = Staging(file)
 
     def change(self, what: Callable[[World], object]) -> None:
         """Something happens in the World while nobody looks."""

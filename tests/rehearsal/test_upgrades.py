@@ -71,11 +71,20 @@ def test_the_first_up_upgrades_nothing_and_neither_does_the_next(stood: Life) ->
     assert set(talos(stood).values()) == {TALOS}
 
 
-def test_an_upgrade_that_was_cut_off_goes_on_where_it_was(living: Life) -> None:
+def test_a_control_plane_that_is_slow_to_come_back_is_waited_for(living: Life) -> None:
     to(living, talos=NEWER)
-    living.cut_at("command/*/update/before/arda-upgrade-valinor-3")
+    living.staged({"kind": "slow", "where": "machine/valinor-*", "seconds": 300.0})
+    run = living.run("up")
+    assert run.well, run.errors()
+    assert happened(living, "upgrade") == list(NODES)
+
+
+@pytest.mark.parametrize(("moment", "done"), [("before", 2), ("after", 3)])
+def test_an_upgrade_that_was_cut_off_goes_on_where_it_was(living: Life, moment: str, done: int) -> None:
+    to(living, talos=NEWER)
+    living.cut_at(f"command/*/update/{moment}/arda-upgrade-valinor-3")
     assert not living.run("up").well
-    assert happened(living, "upgrade") == ["valinor-1", "valinor-2"]
+    assert happened(living, "upgrade") == list(NODES[:done])
     living.cut_at(None)
     assert living.run("up").well
     assert happened(living, "upgrade") == list(NODES), "what runs the new version already is not upgraded again"

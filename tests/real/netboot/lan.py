@@ -40,7 +40,8 @@ class Lan:
     started: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def path(self, inside: str) -> Path:
-        """Where the test finds the file that the machines know as `inside`."""
+        """Where the test finds the file that the machines know as `inside`; only what is the test's own is given."""
+        assert f"{inside}/".startswith(tuple(f"{own}/" for own in (*SCRATCH, "/etc"))), f"{inside} is the machine's own"
         return Path(f"/proc/{self.pid}/root") / inside.lstrip("/")
 
     def write(self, inside: str, content: str | bytes) -> None:

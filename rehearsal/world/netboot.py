@@ -146,11 +146,7 @@ def absent(cluster: Cluster, application: str, configured: str) -> str | None:
 def runs_on(body: dict[str, Any], configured: str) -> bool:
     """Whether ``body`` is a workload, in the right namespace, one of whose containers mounts that ConfigMap."""
     spec: dict[str, Any] = body.get("spec") or {}
-    if (
-        body.get("kind") not in WORKLOADS
-        or body["metadata"].get("namespace") != NAMESPACE
-        or spec.get("replicas") == 0
-    ):
+    if body.get("kind") not in WORKLOADS or body["metadata"].get("namespace") != NAMESPACE or spec.get("replicas") == 0:
         return False
     pod = (spec.get("template") or {}).get("spec") or {}
     held = {volume["name"] for volume in pod.get("volumes") or () if _holds(volume, configured)}

@@ -140,9 +140,6 @@ def test_an_account_has_room_for_so_many_tunnels(at: Account):
         at.engine.create(TUNNEL, **HOLE)
 
 
-# The provider
-
-
 @pytest.mark.parametrize("token", ["short", "MOCK-SECRET-CLOUDFLARE", "!" * 40])
 def test_a_malformed_token_is_a_check_failure(at: Account, token: str):
     [(name, reason)] = at.configuration_faults(apiToken=token)
@@ -301,31 +298,3 @@ def test_deleting_rules_does_nothing_and_a_read_is_truthful(at: Account):
     assert again["config"]["ingresses"] == [{"service": "http_status:503"}]
     at.world.cloudflare.delete_tunnel(TOKEN, ACCOUNT, tunnel)
     assert at.found(RULES, made, **state) is None
-
-
-SETTING = "cloudflare:index/zoneSetting:ZoneSetting"
-
-
-def test_a_zone_s_setting_is_set_again_and_again_and_stays_when_it_is_deleted(at: Account):
-    news: dict[str, Any] = {"zoneId": ZONE, "settingId": "ssl", "value": "strict"}
-    known, made, _ = at.engine.create(SETTING, **news)
-    assert (known, made["value"], made["editable"]) == ("ssl", "strict", True)
-    assert at.engine.create(SETTING, **news)[0] == "ssl", "there is nothing to adopt: it was always there"
-    assert at.update(SETTING, known, made, news | {"value": "full"})["value"] == "full"
-    at.delete(SETTING, known, made)
-    assert at.world.cloudflare.setting(TOKEN, ZONE, "ssl")["value"] == "full"
-    assert at.world.cloudflare.leftovers() == ["cloudflare/zone-setting/ssl"]
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "code"), [("min_tls_version", "1.4", 1007), ("http3", True, 1007), ("speed", "on", 1006)]
-)
-def test_a_setting_or_value_that_no_zone_has_is_refused(at: Account, name: str, value: Any, code: int):
-    with pytest.raises(Aborted, match=str(code)):
-        at.engine.create(SETTING, zoneId=ZONE, settingId=name, value=value)
-
-
-def test_a_setting_is_read_as_every_zone_has_it_until_somebody_sets_it(at: Account):
-    state = at.found(SETTING, f"{ZONE}/min_tls_version")
-    assert state
-    assert state["value"] == "1.0"

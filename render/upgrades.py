@@ -76,7 +76,10 @@ def upgrade(cluster: ClusterPlan, node: ClusterNodePlan, *, standing: bool) -> s
 
 
 def _found(node: ClusterNodePlan, *, standing: bool) -> str:
-    """What runs, in `$have` and `$runs`; ends here when that is what is wanted."""
+    """What runs, in `$have` and `$runs`; ends here when that is what is wanted.
+
+    The list of extensions is read without standard error: a newer talosctl warns there of an older node.
+    """
     silent = f'echo "{node.name} is not of this cluster yet: nothing to upgrade"; exit 0'
     if standing:
         silent = f"""n=$((n + 1))
@@ -86,7 +89,8 @@ def _found(node: ClusterNodePlan, *, standing: bool) -> str:
 see() {{
   said=$(t -e {node.address} -n {node.address} version 2>&1) || return 1
   have=$(printf '%s\\n' "$said" | grep Tag: | tail -n 1) have=${{have##* }}
-  listed=$(t -e {node.address} -n {node.address} get extensionstatus 2>&1) || {{ said=$listed; return 1; }}
+  listed=$(t -e {node.address} -n {node.address} get extensionstatus 2>/dev/null) ||
+    {{ said="it does not tell its extensions"; return 1; }}
   runs=$(printf '%s\\n' "$listed" | while read -r _ _ _ _ _ name value; do
     case $name in schematic) echo "$value" ;; esac
   done)

@@ -110,7 +110,7 @@ def upgrade_kubernetes(world: World, node: Node, to: str) -> list[str]:
     down = [each.hostname for each in nodes if not each.running]
     if down:
         raise Refusal(f"error getting nodes: {down[0]} does not answer")
-    wanted, lowest = f"v{to.removeprefix('v')}", min((each.kubernetes_version for each in nodes), key=_order)
+    wanted, lowest = f"v{to.removeprefix('v')}", min((each.kubernetes_version for each in nodes), key=order)
     if _minor(wanted) - _minor(lowest) not in (0, 1):
         raise Refusal(f"unsupported upgrade path {_path(lowest)}->{_path(wanted)} (from {lowest!r} to {wanted!r})")
     first, last = _KUBERNETES[_minor(runs(node.record).version)]
@@ -128,7 +128,8 @@ def upgrade_kubernetes(world: World, node: Node, to: str) -> list[str]:
     return told
 
 
-def _order(version: str) -> tuple[int, ...]:
+def order(version: str) -> tuple[int, ...]:
+    """A release as numbers, to be compared."""
     return tuple(int(part) for part in version.removeprefix("v").partition("-")[0].split("."))
 
 

@@ -42,10 +42,14 @@ def _get(asked: Asked) -> Result:
     if asked.words not in (["extensionstatus"], ["extensionstatuses"], ["extensions"]) or asked.options.get("output"):
         raise Failed(f"the rack's talosctl was not taught to get {' '.join(asked.words)} in this form")
     rows = [("NODE", "NAMESPACE", "TYPE", "ID", "VERSION", "NAME", "VERSION")]
+    warned = ""
     for address, node in asked.each():
+        release, here = talos_upgrade.runs(node.record).version, str(program(asked.call))
+        if talos_upgrade.order(release) < talos_upgrade.order(here):
+            warned = f"WARNING: {address}: server version {release} is older than client version {here}\n"
         for number, (name, value) in enumerate(talos_upgrade.extensions(asked.call.world, node.record)):
             rows.append((address, "runtime", "ExtensionStatus", str(number), "1", name, value))
-    return Result(table(rows))
+    return Result(table(rows), warned)
 
 
 def _etcd_members(asked: Asked) -> Result:

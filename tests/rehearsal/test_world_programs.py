@@ -95,6 +95,14 @@ def test_an_upgrade_writes_another_image_and_is_no_change_of_the_configuration(b
     assert PLAIN in bench.t("cp-2", "get extensionstatus").stdout
 
 
+def test_a_newer_talosctl_warns_of_an_older_node_on_standard_error(bench: Bench):
+    """Read together with the rows, the warning was taken for an extension."""
+    bench.at.world.hosts.workstation["programs"] = {"talosctl": NEWER}
+    said = bench.t("cp-1", "get extensionstatus")
+    assert "WARNING: 10.0.0.101: server version v1.12.4 is older than client version" in said.stderr
+    assert "WARNING" not in said.stdout
+
+
 @pytest.mark.parametrize(
     ("image", "why"),
     [

@@ -30,7 +30,7 @@ def _vlan(network: NetworkPlan, vlan: VlanPlan) -> Iterator[str]:
         yield f"VLAN {vlan.name}: DHCP server, scope {vlan.range}, router option {vlan.gateway}"
     elif vlan.space.longest:
         first, last, _ = vlan.space.longest
-        yield f"VLAN {vlan.name}: DHCP server, a scope inside {first}-{last}, where nobody has an address"
+        yield f"VLAN {vlan.name}: DHCP server, a scope inside {first}-{last}, which is free"
 
 
 def _boot(network: NetworkPlan) -> Iterator[str]:
@@ -52,7 +52,7 @@ def _reservations(network: NetworkPlan) -> Iterator[str]:
 
 def _names(network: NetworkPlan) -> Iterator[str]:
     if network.dns is None:
-        yield f"DNS: nobody of ours answers {network.zone}; enter names that you want there, from the table above"
+        yield f"DNS: nobody of ours answers {network.zone}; enter the names that you want there"
         return
     yield f"DNS: forward {network.zone} to {network.dns}"
     for zone in network.reverse_zones:

@@ -8,7 +8,7 @@ import pytest
 
 from rehearsal.faults import Fault, Faults
 from rehearsal.world import ACTING
-from tests.rehearsal.test_world_talos import ADDRESSES, Lab
+from tests.rehearsal.talos_labs import ADDRESSES, Lab
 from tests.rehearsal.worlds import a_world, lab
 
 PLANES = ("cp-1", "cp-2", "cp-3")

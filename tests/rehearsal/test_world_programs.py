@@ -7,7 +7,7 @@ import yaml
 
 from rehearsal.standins.shell import Outcome, execute
 from rehearsal.world.talos_upgrade import runs
-from tests.rehearsal.test_world_talos import ADDRESSES, Lab
+from tests.rehearsal.talos_labs import ADDRESSES, Lab
 from tests.rehearsal.worlds import PLAIN, a_world, lab
 
 NAMES = ("cp-1", "cp-2", "cp-3", "worker-1")

@@ -3,7 +3,7 @@
 import pytest
 
 from rehearsal.world.errors import Refusal, Retried
-from tests.rehearsal.test_world_talos import ADDRESSES, Lab
+from tests.rehearsal.talos_labs import ADDRESSES, Lab
 from tests.rehearsal.worlds import a_world, lab
 
 VIP = "10.0.0.100"

@@ -10,7 +10,7 @@ from rehearsal.world import hardware, talos_volumes
 from rehearsal.world.cel import NoCel, Uint, holds
 from rehearsal.world.errors import Refusal
 from rehearsal.world.talos_volumes import Volume
-from tests.rehearsal.test_world_talos import ADDRESSES, Lab
+from tests.rehearsal.talos_labs import ADDRESSES, Lab
 from tests.rehearsal.worlds import a_world, lab, patch
 
 DISK: dict[str, Any] = {

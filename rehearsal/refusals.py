@@ -14,9 +14,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOMS = (
-    "world/talos.py",
-    "world/talos_[c-s]*.py",
-    "world/talos_v*.py",
+    "world/talos*.py",
+    "world/kubectl*.py",
     "world/cel.py",
     "world/leaving.py",
     "world/machines.py",
@@ -27,7 +26,7 @@ ROOMS = (
     "standins/command.py",
     "standins/shell.py",
 )
-"""Where each refusal must be heard: Talos, SSH and commands."""
+"""Where each refusal must be heard: Talos, the owner's programs, SSH and commands."""
 _SAYS_NO = frozenset({"Refusal", "Retried", "Failed", "InitFailed", "NoCel", "grpc_error"})
 _LEAST = 8
 """Letters of what tells one refusal from another; shorter words are everybody's."""

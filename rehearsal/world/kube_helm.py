@@ -3,8 +3,9 @@
 Owns a release's life and Helm's words for what goes wrong in it. It refuses to own facts about charts
 (``kube_charts``) and whether pods find a node (``kube_pods``).
 
-A release is ``{name, namespace, chart, repository, version, values, revision, status, reasons, network}``, kept by its
-cluster under ``namespace/name``; ``network`` says that it makes nodes Ready.
+A release is ``{name, namespace, chart, repository, version, values, revision, status, reasons, network, before}``, kept
+by its cluster under ``namespace/name``; ``network`` says that it makes nodes Ready, ``before`` is the revision that was
+upgraded, ``None`` after an install. Helm keeps each revision in a Secret of its own (``secrets``); here these two.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def upgrade(cluster: Cluster, wanted: Wanted, midway: Callable[[], None]) -> Bod
     if before["status"].startswith("pending-"):
         raise Refusal("another operation (install/upgrade/rollback) is in progress")
     cluster.releases[wanted.key] = _record(wanted, before["revision"] + 1, "pending-upgrade")
-    cluster.releases[wanted.key]["network"] = before["network"]
+    cluster.releases[wanted.key] |= {"network": before["network"], "before": before | {"before": None}}
     midway()
     return _roll_out(cluster, chart, wanted)
 
@@ -87,6 +88,31 @@ def uninstall(cluster: Cluster, namespace: str, name: str) -> None:
         return
     for body in [each for each in cluster.written_by(_owner(key)) if each["kind"] != "CustomResourceDefinition"]:
         cluster.delete(body["kind"], body["metadata"].get("namespace"), body["metadata"]["name"])
+    cluster.work()
+
+
+def secrets(cluster: Cluster, namespace: str) -> list[Body]:
+    """Helm's own Secrets in a namespace, one a revision, as their metadata (Helm 3, ``pkg/storage/driver``)."""
+    kept = [each for each in cluster.releases.values() if each["namespace"] == namespace]
+    return [_secret(each) for release in kept for each in (release.get("before"), release) if each]
+
+
+def _secret(release: Body) -> Body:
+    labels = {"owner": "helm", "name": release["name"], "status": release["status"]}
+    labels |= {"version": str(release["revision"])}
+    return {"name": f"sh.helm.release.v1.{release['name']}.v{release['revision']}", "labels": labels}
+
+
+def forget(cluster: Cluster, namespace: str, secret: Body) -> None:
+    """A revision's Secret is deleted: the one before it is the release, and what the revision did stays done."""
+    release = cluster.releases[f"{namespace}/{secret['labels']['name']}"]
+    before = release.get("before")
+    if secret != _secret(release):
+        release["before"] = None
+    elif before:
+        cluster.releases[f"{namespace}/{release['name']}"] = before
+    else:
+        del cluster.releases[f"{namespace}/{release['name']}"]
     cluster.work()
 
 
@@ -126,6 +152,7 @@ def _record(wanted: Wanted, revision: int, status: str) -> Body:
         "status": status,
         "reasons": [],
         "network": False,
+        "before": None,
     }
 
 
@@ -146,6 +173,8 @@ def _roll_out(cluster: Cluster, chart: Chart, wanted: Wanted) -> Body:
     reasons += [f"{pod}: {stuck}" for pod in chart.ordinary(wanted.values) if stuck]
     release["reasons"] = reasons
     release["status"] = "failed" if reasons and wanted.waits else "deployed"
+    if release["before"] and release["status"] == "deployed":
+        release["before"]["status"] = "superseded"
     cluster.work()
     return release
 

@@ -1,8 +1,8 @@
 """kubectl on the machine that runs the local commands.
 
 Owns the command line: which subcommands and options there are, and the kubeconfig. It refuses what nobody wrote
-down. What a cluster holds is ``kube_cluster``'s, what the subcommands print ``kubectl_look``'s, what has to
-do with leaving ``leaving``'s.
+down. What a cluster holds is ``kube_cluster``'s, what the subcommands print ``kubectl_look``'s, what it
+deletes by hand ``kubectl_delete``'s, what has to do with leaving ``leaving``'s.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Command:
 
 def commands() -> dict[str, Command]:
     """Every subcommand there is, by its words."""
-    from rehearsal.world import kubectl_look, leaving  # they need this module's names
+    from rehearsal.world import kubectl_delete, kubectl_look, leaving  # they need this module's names
 
-    return kubectl_look.COMMANDS | leaving.KUBECTL
+    return kubectl_look.COMMANDS | kubectl_delete.COMMANDS | leaving.KUBECTL
 
 
 def _kubectl(call: Call) -> Result:

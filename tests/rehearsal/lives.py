@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from model.document import parse
 from rehearsal.rack import Run, Verb, open_rack
 from rehearsal.rack_folder import Lab
 from rehearsal.world import World
@@ -79,3 +80,18 @@ def touched(run: Run) -> dict[str, str]:
     """What a run changed: logical name → the engine's word for it."""
     assert run.well, run.errors()
     return {step.name: step.operation.value for step in run.transcript.changed()}
+
+
+def shipped(name: str) -> Lab:
+    """A shipped environment as a lab of its own."""
+    return Lab(name, ROOT / f"Pulumi.{name}.yaml", ROOT / "gitops", ROOT / "__main__.py", name)
+
+
+def without_gitops(folder: Path) -> Lab:
+    """The fourth lab, its stack file edited in `folder`: no GitOps engine, so this program upgrades the charts."""
+    fourth = ROOT / "tests" / "fixtures" / "fourth"
+    stack_file = folder / "Pulumi.shire.yaml"
+    environment = parse((fourth / stack_file.name).read_text(), stack_file.name).environment or {}
+    del environment["gitops"]
+    stack_file.write_text(yaml.safe_dump({"config": {"iluvatar:environment": environment}}, sort_keys=False))
+    return Lab("shire", stack_file, fourth / "gitops", ROOT / "__main__.py", "shire")

@@ -1,10 +1,13 @@
-"""Talos machines that are on and hold nothing yet, and what a test does with them by hand."""
+"""Talos machines that are on and hold nothing yet, a lab of them that stands, and its owner's programs."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
+import yaml
+
+from rehearsal.standins.shell import Outcome, execute
 from rehearsal.world import World, talos_config, talos_generate
-from tests.rehearsal.worlds import a_world, patch, with_boot_services
+from tests.rehearsal.worlds import a_world, lab, patch, with_boot_services
 
 ADDRESSES = {"cp-1": "10.0.0.101", "cp-2": "10.0.0.102", "cp-3": "10.0.0.103", "worker-1": "10.0.0.104"}
 
@@ -36,3 +39,43 @@ class Lab:
     def stage(self, name: str) -> str:
         self.world.talos.settle()
         return str(self.world.machines.records[name]["stage"])
+
+
+@dataclass
+class Bench:
+    """A lab that stands, and the programs of its owner."""
+
+    at: Lab
+
+    def run(self, text: str, stdin: str | None = None) -> Outcome:
+        given = self.talosconfig() if stdin is None else stdin
+        return execute(self.at.world, self.at.world.hosts.workstation, "operator", text, given)
+
+    def talosconfig(self, **over: str) -> str:
+        client = self.at.client | over
+        context = {"ca": client["caCertificate"], "crt": client["clientCertificate"], "key": client["clientKey"]}
+        return yaml.safe_dump({"context": "main", "contexts": {"main": context}})
+
+    def kubeconfig(self) -> str:
+        return self.at.world.talos.kubeconfig(ADDRESSES["cp-1"], None, self.at.client)["raw"]
+
+    def t(self, name: str, words: str, **over: str) -> Outcome:
+        at = ADDRESSES[name]
+        return self.run(f"talosctl --talosconfig /dev/stdin -e {at} -n {at} {words}", self.talosconfig(**over))
+
+    def k(self, words: str) -> Outcome:
+        return self.run(f"kubectl --kubeconfig /dev/stdin {words}", self.kubeconfig())
+
+    @classmethod
+    def of_four(cls) -> Self:
+        """Three control planes and a worker, bootstrapped."""
+        environment = lab()
+        nodes = environment["cluster"]["nodes"]
+        nodes["cp-3"] = {**nodes["cp-2"], "address": "10.0.0.103", "mac": "02:00:00:00:00:03"}
+        at = Lab(a_world(environment))
+        for name in ("cp-1", "cp-2", "cp-3"):
+            at.apply(name)
+        at.world.talos.bootstrap(ADDRESSES["cp-1"], None, at.client)
+        at.apply("worker-1")
+        at.world.kubernetes.answers("https://10.0.0.100:6443", patience=600.0)
+        return cls(at)

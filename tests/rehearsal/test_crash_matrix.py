@@ -17,11 +17,10 @@ from rehearsal.crash import Clean, Of, live_clean, live_cut, matrix, sample
 from rehearsal.crash_edit import edited_lab, later_charts
 from rehearsal.crash_portrait import differences, portrait
 from rehearsal.rack import open_rack
-from rehearsal.rack_folder import Lab
 from rehearsal.world_process import Staging
 from stacks.judgement import judge
 from stacks.resuming import CLEAR
-from tests.labs import ROOT
+from tests.rehearsal.lives import shipped, without_gitops
 
 pytestmark = pytest.mark.slow
 SEED = int(os.environ.get("CRASH_SEED", "1"))
@@ -37,6 +36,8 @@ ASKING = (
 ASKING_AFTER_AN_EDIT = ("cloudflare/DnsRecord/delete/after/edge-record-wildcard-example-com",)
 ASKING_IN_A_DESTROY = ("cloudflare/DnsRecord/delete/after/edge-record-example-com",)
 """Cloudflare does not forgive a second delete, and its provider passes that on."""
+ASKING_WITHOUT_GITOPS = ("kubernetes/Release/update/midway/cilium-release",)
+"""Where no GitOps engine takes the charts over, this program upgrades them itself, and may be cut in the middle."""
 
 
 class Live(Protocol):
@@ -51,8 +52,9 @@ def clean(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Live:
 
     def live(name: str, of: Of = "up") -> Clean:
         if (name, of) not in lived:
-            lab = Lab(name, ROOT / f"Pulumi.{name}.yaml", ROOT / "gitops", ROOT / "__main__.py", name)
-            lived[name, of] = live_clean(tmp_path_factory.mktemp(name) / "matrix", lab, engine, of)
+            folder = tmp_path_factory.mktemp(name)
+            lab = without_gitops(folder) if name == "shire" else shipped(name)
+            lived[name, of] = live_clean(folder / "matrix", lab, engine, of)
         return lived[name, of]
 
     return live
@@ -65,6 +67,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Live:
         ("turing", "up", ()),
         ("homelab", "edit", ASKING_AFTER_AN_EDIT),
         ("homelab", "destroy", ASKING_IN_A_DESTROY),
+        ("shire", "edit", ASKING_WITHOUT_GITOPS),
     ],
 )
 def test_a_sample_of_all_moments_converges(
@@ -136,8 +139,14 @@ def test_an_edit_touches_several_kinds_and_a_destroy_all_of_them(clean: Live) ->
     assert destroyed == {"delete"}
 
 
+def test_a_helm_upgrade_of_this_program_s_is_cut_in_its_middle_too(clean: Live) -> None:
+    points = clean("shire", "edit").points
+    moments = [f"kubernetes/Release/update/{moment}/cilium-release" for moment in ("before", "midway", "after")]
+    assert [point for point in points if "/Release/" in point] == moments
+
+
 def test_the_originals_are_only_read_and_a_copy_is_edited(tmp_path: Path) -> None:
-    lab = Lab("pitower", ROOT / "Pulumi.pitower.yaml", ROOT / "gitops", ROOT / "__main__.py", "pitower")
+    lab = shipped("pitower")
     before = lab.stack_file.read_bytes()
     changed = edited_lab(lab, tmp_path / "edited")
     assert lab.stack_file.read_bytes() == before
@@ -155,7 +164,7 @@ def blocks(finding: Finding) -> bool:
 def world(**cloudflare: object) -> dict[str, object]:
     """A World's data with nothing but what stands at Cloudflare."""
     empty = {"machines": {}, "talos": {}, "kubernetes": {}, "factory": {"schematics": {}}}
-    return {"journal": [], "sections": empty | {"cloudflare": {"records": {}, "tunnels": {}} | cloudflare}}
+    return {"journal": [], "sections": empty | {"cloudflare": {"records": {}, "tunnels": {}, "settings": {}} | cloudflare}}
 
 
 RECORD = {"type": "A", "name": "a.example.com", "content": "10.0.0.1", "ttl": 1, "proxied": True}

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from rehearsal.faults import Fault, Faults
+from rehearsal.standins.shell import execute
 from rehearsal.standins.wire import Secret, decode
 from rehearsal.world.kube_cluster import Cluster
 from tests.rehearsal.clusters import (
@@ -12,6 +13,7 @@ from tests.rehearsal.clusters import (
     Provider,
     cilium_release,
     gateway,
+    kubeconfig,
     named,
     seed,
     talos_cluster,
@@ -75,6 +77,30 @@ def test_an_engine_killed_in_the_middle_of_a_release_leaves_its_name_in_use(main
     assert main.releases["kube-system/cilium"]["status"] == "pending-install"
     with pytest.raises(Aborted, match="cannot re-use a name that is still in use"):
         provider.create(RELEASE, **cilium_release())
+
+
+def test_half_an_upgrade_is_forgotten_with_its_secret_and_nothing_else_is(main: Cluster):
+    main.world.faults = Faults([Fault("kill", "kubernetes/Release/update/midway/*")])
+    provider = Provider(main.world)
+    _, state, _ = provider.create(RELEASE, **cilium_release())
+    with pytest.raises(Aborted, match="the engine was killed"):
+        provider.update(RELEASE, state, cilium_release(version="1.18.5"))
+    with pytest.raises(Aborted, match=r"another operation \(install/upgrade/rollback\) is in progress"):
+        provider.update(RELEASE, state, cilium_release(version="1.18.5"))
+    told = "kubectl --kubeconfig /dev/stdin --namespace kube-system delete secret --selector owner=helm,name=cilium"
+
+    def typed(words: str) -> str:
+        return execute(main.world, main.world.hosts.workstation, "operator", f"{told}{words}", kubeconfig()).stdout
+
+    assert typed(",status=pending-install") == "No resources found\n"
+    said = typed(",status=pending-upgrade")
+    assert said == 'secret "sh.helm.release.v1.cilium.v2" deleted from kube-system namespace\n'
+    assert main.releases["kube-system/cilium"]["version"] == "1.18.4"
+    assert provider.update(RELEASE, state, cilium_release(version="1.18.5"))["status"]["revision"] == 2
+    assert typed(",status=superseded") == said.replace("v2", "v1")
+    assert main.releases["kube-system/cilium"]["version"] == "1.18.5"
+    assert typed("") == said
+    assert main.releases == {}, "Helm knows of no release whose every secret is gone"
 
 
 def test_a_gateway_without_an_address_is_half_made_until_it_has_one():

@@ -11,7 +11,7 @@ from typing import Literal
 
 from model.ea import Network, Rack
 from model.environment import Environment
-from model.netboot import BootEntry, Discovery, NetbootPlan, pi_entries
+from model.netboot import BootEntry, Discovery, NetbootPlan, ipxe_archive, pi_entries
 from model.space import Space, space
 
 Kind = Literal["router", "vip", "gateway", "node", "device"]
@@ -186,7 +186,17 @@ def _netboot(
         discovery = Discovery(boot.default_class or named[0], reach, vlan.space.after(last))
     subnet = str(environment.network.vlans[boot.vlan].subnet)
     loaders = tuple(sorted(boot.loaders))
-    return NetbootPlan(str(boot.address), boot.vlan, subnet, loaders, entries, pi_entries(environment), discovery)
+    return NetbootPlan(
+        address=str(boot.address),
+        vlan=boot.vlan,
+        subnet=subnet,
+        loaders=loaders,
+        entries=entries,
+        pis=pi_entries(environment),
+        discovery=discovery,
+        ipxe=ipxe_archive(boot),
+        checksums=dict(sorted(boot.checksums.items())),
+    )
 
 
 def _peers(environment: Environment) -> tuple[tuple[str, int, int], ...]:

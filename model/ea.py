@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from model.fields import Address, Asn, Flag, Mac, Name, Positive, Range, Shape, Subnet, Text
+from model.fields import Address, Asn, Flag, HttpsFile, Mac, Member, Name, Positive, Range, Sha256, Shape, Subnet, Text
 
 
 class Router(Shape):
@@ -48,6 +48,24 @@ class Vlan(Shape):
     """MTU of the segment."""
 
 
+class Download(Shape):
+    """A file that the builder fetches, and what says that it is the right one."""
+
+    url: HttpsFile
+    """Where it is; its version is part of the address."""
+    sha256: Sha256 | None = None
+    """Its hash, as the publisher states it."""
+    sums: HttpsFile | None = None
+    """The publisher's SHA256SUMS, asked at the first fetch where `sha256` is left out."""
+
+
+class Ipxe(Download):
+    """The archive (.deb, .tar.gz) that iPXE's loaders are taken from."""
+
+    members: dict[Literal["bios", "efi-x64", "efi-arm64"], Member]
+    """Loader → its path inside the archive."""
+
+
 class Netboot(Shape):
     """Where machines boot from."""
 
@@ -63,6 +81,10 @@ class Netboot(Shape):
     """The hardware class whose image an unknown machine gets; REQUIRED with `maintenance`."""
     loaders: tuple[Literal["bios", "efi-x64", "efi-arm64"], ...] = ("bios", "efi-x64", "efi-arm64")
     """iPXE's loaders that TFTP has, by the firmware that each is for."""
+    ipxe: Ipxe | None = None
+    """Where the loaders come from; REQUIRED where any is served."""
+    checksums: dict[Text, Sha256] = Field(default_factory=dict)
+    """What the image factory's files must be: `talos/<schematic>/<version>/<file>`, as it is served → SHA-256."""
     untagged_ports: Flag = False
     """Whether the switch hands a tagged boot VLAN to these machines untagged (access ports), as firmware needs it."""
 

@@ -18,6 +18,9 @@ from model.findings import one_line
 LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 VERSION = re.compile(r"v\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
 CONTRACT = re.compile(r"v\d+\.\d+")
+MEMBER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]*(/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)*")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+HTTPS = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?/[A-Za-z0-9._~/+%=:@-]+")
 MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
 
 
@@ -167,6 +170,35 @@ def check_line(text: str) -> str:
     return text
 
 
+def parse_sha256(value: Any) -> str:
+    """A SHA-256 in hexadecimal, lower case."""
+    text = _text(value, "a SHA-256", "e3b0c442" + "0" * 56).lower()
+    if not SHA256.fullmatch(text):
+        hint = "64 digits from 0 to f, as `sha256sum` prints them; without one, leave the line out"
+        raise refuse("sha256-syntax", f"'{text[:80]}' is not a SHA-256", hint)
+    return text
+
+
+def parse_https(value: Any) -> str:
+    """The address of a file, over TLS, without a query: it stands in a list whose words are divided by blanks."""
+    text = _text(value, "an address", "https://downloads.example.com/file.deb")
+    if not HTTPS.fullmatch(text):
+        near = "https://" + text.removeprefix("http://")
+        hint = f"did you mean {near}?" if HTTPS.fullmatch(near) else "write it as https://host/folder/file"
+        raise refuse("url-syntax", f"'{text[:80]}' is not the https address of a file", hint)
+    return text
+
+
+def parse_member(value: Any) -> str:
+    """The path of a file inside an archive."""
+    text = _text(value, "a path in an archive", "usr/lib/ipxe/undionly.kpxe")
+    if not MEMBER.fullmatch(text):
+        near = text.removeprefix("./").lstrip("/")
+        hint = f"did you mean '{near}'?" if MEMBER.fullmatch(near) else "write it as the archive lists it, without ./"
+        raise refuse("member-syntax", f"'{text[:80]}' is not a file's path in an archive", hint)
+    return text
+
+
 def check_lines(text: str) -> str:
     """Text of several lines, nothing else invisible in it."""
     for line in text.split("\n"):
@@ -201,6 +233,9 @@ Range = Annotated[AddressRange, Parsed(parse_range, f"^{QUAD}-{QUAD}$", "192.168
 Mac = Annotated[str, Parsed(parse_mac, "^([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$", "02:00:00:00:02:01")]
 Contract = Annotated[str, Parsed(parse_contract, f"^{CONTRACT.pattern}$", "v1.2")]
 Version = Annotated[str, Parsed(parse_version, f"^{VERSION.pattern}$", "v1.2.3")]
+Sha256 = Annotated[str, Parsed(parse_sha256, f"^{SHA256.pattern}$", "0" * 64)]
+HttpsFile = Annotated[str, Parsed(parse_https, f"^{HTTPS.pattern}$", "https://downloads.example.com/file.deb")]
+Member = Annotated[str, Parsed(parse_member, f"^{MEMBER.pattern}$", "usr/lib/ipxe/undionly.kpxe")]
 Count = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Positive = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Flag = Annotated[bool, Field(strict=True)]

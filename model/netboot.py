@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from model.ea import Netboot
 from model.environment import Environment
 from model.hardware import Arch, HardwareClass
 from model.images import Image, image
@@ -76,6 +77,16 @@ class Discovery:
 
 
 @dataclass(frozen=True)
+class Archive:
+    """The archive that iPXE's loaders are taken from."""
+
+    url: str
+    check: str
+    """What judges it, in the builder's words: `sha256:<hex>`, `sums:<url>`, or `first`."""
+    members: Mapping[Loader, str]
+
+
+@dataclass(frozen=True)
 class NetbootPlan:
     """The boot services."""
 
@@ -90,6 +101,10 @@ class NetbootPlan:
     """Sorted by name."""
     discovery: Discovery | None
     """None: there is no cluster that an unknown machine could join."""
+    ipxe: Archive | None
+    """None: no loader is served."""
+    checksums: Mapping[str, str]
+    """Path of a Talos file → the SHA-256 that its owner pinned."""
 
 
 def boot_entries(environment: Environment, cluster: ClusterPlan | None) -> tuple[BootEntry, ...]:
@@ -134,6 +149,15 @@ def pi_entries(environment: Environment) -> tuple[PiEntry, ...]:
         for name, pi in sorted(nodes.items())
         if "sd" not in pi.boot
     )
+
+
+def ipxe_archive(netboot: Netboot) -> Archive | None:
+    """Where the loaders come from, and how that is judged."""
+    if netboot.ipxe is None:
+        return None
+    stated = netboot.ipxe.sha256, netboot.ipxe.sums
+    check = f"sha256:{stated[0]}" if stated[0] else f"sums:{stated[1]}" if stated[1] else "first"
+    return Archive(netboot.ipxe.url, check, dict(sorted(netboot.ipxe.members.items())))
 
 
 def runs_on(arch: Arch) -> tuple[str, ...]:

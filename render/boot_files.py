@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 
 from model.addresses import NetworkPlan
-from render import dnsmasq, ipxe, nfs, nginx, pi_boot
+from render import dnsmasq, downloads, ipxe, nfs, nginx, pi_boot
 
 HASH = "content.sha256"
 """Beside the files: their hash. A reader keeps the one it started with, and starts anew when this one is another."""
@@ -18,6 +18,7 @@ def published(network: NetworkPlan) -> dict[str, dict[str, str]]:
     found = {"dnsmasq": {"dnsmasq.conf": dnsmasq.configuration(network)}}
     if network.netboot:
         found["boot"] = ipxe.scripts(network.netboot)
+        found["boot-downloads"] = {downloads.LIST: downloads.text(network.netboot)}
         found["boot-server"] = {"default.conf": nginx.server(network.netboot)}
         found["pi-boot"] = {key(path): text for path, text in pi_boot.files(network.netboot).items()}
         found["pi-nfs"] = {"exports": nfs.exports(network.netboot), "nfs.conf": nfs.conf()}

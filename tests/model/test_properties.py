@@ -50,7 +50,9 @@ def labs(draw: st.DrawFn) -> dict[str, Any]:
 def _netboot(raw: dict[str, Any], net: IPv4Network, mode: str) -> None:
     first = net.network_address + 90
     raw["network"]["vlans"]["lan"]["dhcp"] = {"mode": mode, "range": f"{first}-{first + 19}"}
-    raw["network"]["netboot"] = {"vlan": "lan", "address": str(net.network_address + 4)}
+    members = {"bios": "undionly.kpxe", "efi-x64": "snponly.efi", "efi-arm64": "snponly-arm64.efi"}
+    ipxe = {"url": "https://downloads.example.com/ipxe.deb", "sha256": "1" * 64, "members": members}
+    raw["network"]["netboot"] = {"vlan": "lan", "address": str(net.network_address + 4), "ipxe": ipxe}
     for node in raw["cluster"]["nodes"].values():
         node["boot"] = "netboot"
         node["reach"] = "our-reservation" if mode == "server" else "router-reservation"

@@ -13,8 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-_PATIENCE = 10.0
-"""Seconds that a program may go on after its engine is gone; it meets the closed connection within milliseconds."""
+_PATIENCE = 60.0
+"""Seconds that a program may go on after its engine is gone. It meets the closed connection within milliseconds, and on
+a machine with more to do than it can it takes seconds."""
 
 
 class InlineProgram:

@@ -32,7 +32,8 @@ class Fault:
 
     Of the others ``where`` is a glob over ``machine/<name>``, and time is the World's. During an ``outage`` of
     ``seconds``, which begins ``at`` so many, nobody reaches the machine, for the reason ``message``; a ``slow`` one
-    takes ``seconds`` more each time it boots.
+    takes ``seconds`` more each time it boots. An ``outage`` of ``download/<host>`` is one of a server from which the
+    boot services fetch what they serve.
     """
 
     kind: FaultKind

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, urlsplit
 
+from rehearsal.world import netboot_files
 from rehearsal.world.factory import read_boot_file
 from rehearsal.world.host_tools import Call, Failed, Result, Tool
 from rehearsal.world.netboot import NAMESPACE, SCRIPTS, absent
@@ -60,7 +61,7 @@ def _fetch(call: Call, url: str, options: dict[str, str]) -> tuple[int, str]:
     if path in files:
         return 200, files[path]
     image = read_boot_file(address.path)
-    if image is not None and image.schematic and call.world.factory.knows(image.schematic):
+    if image is not None and netboot_files.lacks(call.world, cluster, path) is None:
         return 200, f"{image.schematic} {image.version} {image.arch}\n"
     return 404, ""
 

@@ -1,8 +1,8 @@
 """What a machine finds on the wire when its firmware asks to boot.
 
 Owns the walk of a network boot through what really stands in the bootstrap cluster: who serves there, dnsmasq's
-configuration, the iPXE scripts, the image. It refuses to own how those got there, and what the machine does with its
-image.
+configuration, the iPXE scripts, the image. It refuses to own how those got there (the builder's part is
+``netboot_files``), and what the machine does with its image.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from rehearsal.world import netboot_files
 from rehearsal.world.errors import Refusal
 from rehearsal.world.factory import ImageName, read_boot_file
 from rehearsal.world.hardware import Machine
@@ -56,7 +58,7 @@ def boot(world: World, machine: Machine) -> Boot:
     if isinstance(services, str):
         return Boot(stage="firmware", reason=services)
     dnsmasq, files = services
-    script_url = _offered(dnsmasq, machine)
+    script_url = _offered(world, dnsmasq, machine)
     if not script_url.startswith("http://"):
         return Boot(stage="dhcp", reason=script_url)
     script, name = _script(files, script_url, machine.mac)
@@ -159,7 +161,7 @@ def _holds(volume: dict[str, Any], configured: str) -> bool:
     return any((each.get("configMap") or {}).get("name") == configured for each in sources)
 
 
-def _offered(conf: str, machine: Machine) -> str:
+def _offered(world: World, conf: str, machine: Machine) -> str:
     """The URL of the script that iPXE gets in the end, or what went wrong before."""
     kind = (machine.firmware, machine.arch)
     if kind not in _ARCHITECTURES:
@@ -170,6 +172,9 @@ def _offered(conf: str, machine: Machine) -> str:
         return f"dnsmasq offers no boot file to client architecture {'/'.join(_ARCHITECTURES[kind])}"
     if not _LOADERS[kind].search(loader):
         return f"{loader} does not start on {machine.firmware} {machine.arch}"
+    missing = _lacks(world, f"tftp/{loader}")
+    if missing:
+        return f"TFTP has no {loader}: {missing}"
     in_ipxe = set(re.findall(r"^dhcp-userclass=set:([^,\s]+),iPXE\s*$", conf, re.MULTILINE))
     in_ipxe |= set(re.findall(r"^dhcp-match=set:([^,\s]+),175\s*$", conf, re.MULTILINE))
     script = _boot_file(conf, tags | in_ipxe)
@@ -229,6 +234,12 @@ def _script(files: dict[str, str], url: str, mac: str) -> tuple[str | None, str]
     return None, f"{name} chains in a circle"
 
 
+def _lacks(world: World, path: str) -> str | None:
+    """Why the boot servers have no such file, of those that the builder brings."""
+    cluster = world.kubernetes.clusters.get(str((world.environment.get("bootstrap") or {}).get("name")))
+    return netboot_files.lacks(world, cluster, path) if cluster else "the bootstrap cluster does not stand"
+
+
 def _image(world: World, machine: Machine, script: str, name: str) -> Boot:
     kernel = re.search(r"^\s*kernel\s+(\S+)(.*)$", script, re.MULTILINE)
     initrd = re.search(r"^\s*initrd\s+(?:--\S+\s+)*(\S+)", script, re.MULTILINE)
@@ -245,4 +256,8 @@ def _image(world: World, machine: Machine, script: str, name: str) -> Boot:
     objection = world.factory.objection(images[0], machine.arch)
     if objection:
         return Boot(reason=f"{name}: {objection}")
+    for url in (kernel[1], initrd[1]):
+        missing = _lacks(world, urlsplit(url).path.lstrip("/"))
+        if missing:
+            return Boot(reason=f"iPXE: {url}: No such file or directory (404): {missing}")
     return Boot(image=images[0], arguments=arguments)

@@ -1,7 +1,6 @@
 """The builder's script, run for real against a server on loopback: what it lets through, survives and says."""
 
 import functools
-import hashlib
 import io
 import os
 import shutil
@@ -9,97 +8,27 @@ import subprocess
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.labs import ROOT
+from tests.real.fetching import SCRIPT, Builder, Handler, Publisher, sha256
 
 pytestmark = pytest.mark.real
-SCRIPT = ROOT / "gitops" / "homelab" / "ainur" / "netboot" / "pi-netboot" / "fetch.sh"
 KERNEL, LOADER = b"kernel" * 5000, b"loader" * 3000
 TALOS = "talos/1234/v1.2.3/kernel-amd64"
-
-
-def sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-@dataclass
-class Publisher:
-    """What is to be had, how a transfer goes wrong, and what was asked for."""
-
-    files: dict[str, bytes] = field(default_factory=dict)
-    cut_after: int | None = None
-    """Every transfer ends after so many bytes of those it promised."""
-    asked: list[tuple[str, str]] = field(default_factory=list)
-    """Path and the range that was asked for, if any."""
-    address: str = ""
-
-    def at(self, path: str) -> str:
-        return f"{self.address}{path}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def __init__(self, publisher: Publisher, *arguments: object) -> None:
-        self.publisher = publisher
-        super().__init__(*arguments)  # pyright: ignore[reportArgumentType] # the server hands over what its base wants
-
-    def do_GET(self) -> None:
-        ranged = self.headers.get("Range", "")
-        self.publisher.asked.append((self.path, ranged))
-        content = self.publisher.files.get(self.path)
-        if content is None:
-            self.send_error(404)
-            return
-        start = int(ranged.removeprefix("bytes=").rstrip("-")) if ranged else 0
-        if ranged and start >= len(content):
-            self.send_error(416)
-            return
-        self.send_response(206 if ranged else 200)
-        if ranged:
-            self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - start))
-        self.end_headers()
-        end = len(content) if self.publisher.cut_after is None else start + self.publisher.cut_after
-        self.wfile.write(content[start:end])
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the base class' name
-        pass
 
 
 @pytest.fixture
 def publisher() -> Iterator[Publisher]:
     published = Publisher()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Handler, published))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, published))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     published.address = f"http://127.0.0.1:{server.server_port}"
     yield published
     server.shutdown()
     server.server_close()
-
-
-@dataclass
-class Builder:
-    """The script, its list and its folder."""
-
-    folder: Path
-    shell: list[str]
-    path: str
-    """Where its programs are."""
-    lines: list[str] = field(default_factory=list)
-
-    def run(self) -> subprocess.CompletedProcess[str]:
-        listed = self.folder.parent / "boot.list"
-        listed.write_text("# path check url\n" + "".join(f"{line}\n" for line in self.lines))
-        command = [*self.shell, str(SCRIPT), str(listed), str(self.folder)]
-        environment = {"PATH": self.path, "FETCH_PROTOCOLS": "=http", "LC_ALL": "C"}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-
-    def file(self, path: str) -> bytes | None:
-        return (self.folder / path).read_bytes() if (self.folder / path).exists() else None
 
 
 @pytest.fixture(params=["sh", "busybox"])

@@ -78,6 +78,7 @@ dhcp-boot=tag:bios,tag:!ipxe,undionly.kpxe,,10.0.0.59
 dhcp-boot=tag:efi64,tag:!ipxe,snponly.efi,,10.0.0.59
 dhcp-boot=tag:ipxe,http://10.0.0.59/boot.ipxe
 """
+FILES = ("kernel-amd64", "initramfs-amd64.xz")
 PLAIN = "376567988ad370138ad8b2698212367b8edcb69b5fd68c80be1f2ec7d603b4ba"
 MENU = "#!ipxe\nchain http://10.0.0.59/${net0/mac:hexhyp}.ipxe || chain http://10.0.0.59/unknown.ipxe\n"
 
@@ -86,6 +87,14 @@ def script(identity: str = PLAIN, arch: str = "amd64", arguments: str = "talos.p
     """An iPXE script that boots Talos."""
     base = f"http://10.0.0.59/talos/{identity}/v1.12.4"
     return f"#!ipxe\nkernel {base}/kernel-{arch} {arguments}\ninitrd {base}/initramfs-{arch}.xz\nboot\n"
+
+
+def boot_list(identity: str = PLAIN) -> str:
+    """The builder's list: a loader for each kind of machine, and one image."""
+    image, ipxe = f"{identity}/v1.12.4", f"sha256:{'1' * 64} https://downloads.example.org/ipxe.deb"
+    lines = [f"talos/{image}/{name} first https://factory.talos.dev/image/{image}/{name}" for name in FILES]
+    lines += [f"tftp/{name} {ipxe} usr/lib/ipxe/{name}" for name in ("undionly.kpxe", "snponly.efi")]
+    return "".join(f"{line}\n" for line in lines)
 
 
 BOOT_TREE = Path(__file__).parent / "fixtures" / "boot"
@@ -121,6 +130,7 @@ def with_boot_services(world: World, repository: Path | None = None) -> Cluster:
         )
     place(cluster, "ConfigMap", "netboot", "dnsmasq", data={"dnsmasq.conf": DNSMASQ})
     place(cluster, "ConfigMap", "netboot", "boot", data={"boot.ipxe": MENU, "unknown.ipxe": script()})
+    place(cluster, "ConfigMap", "netboot", "boot-downloads", data={"boot.list": boot_list()})
     return cluster
 
 

@@ -149,6 +149,24 @@ def _minor(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.lstrip("v").split("-")[0].split("+")[0].split(".")[:2])
 
 
+@rule("change-adopt-secrets")
+def a_cluster_is_taken_over_once(before: Environment, after: Environment) -> Iterator[Breach]:
+    """Whether a cluster was taken over is settled by its first `up`: the line decides where its secrets came from, and
+    that nobody bootstraps it."""
+    clusters = both_clusters(before, after)
+    if clusters is None or clusters[0].adopt_secrets == clusters[1].adopt_secrets:
+        return
+    old, new = (cluster.adopt_secrets for cluster in clusters)
+    if old and not new:
+        message = f"{clusters[0].name} was taken over and has data: without the line it would be bootstrapped again"
+        hint = f"put back adopt_secrets: {old}; the line stays, the file may go"
+    else:
+        stand = f"came from {old}" if old else "were made here"
+        message = f"the secrets that every machine trusts {stand}; {new} would replace them"
+        hint = f"put back adopt_secrets: {old}" if old else "take the line out: it is for a cluster's first `up` here"
+    yield Breach("cluster.adopt_secrets", message, hint)
+
+
 @rule("change-encryption")
 def partitions_stay_as_they_are(before: Environment, after: Environment) -> Iterator[Breach]:
     """Disk encryption is chosen before the first `up`: Talos encrypts an empty partition only, and does not start from

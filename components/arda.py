@@ -23,7 +23,7 @@ from render import gates, talosctl, upgrades
 from render.talos import machine_patch
 
 TOKEN = "iluvatar:arda:Cluster"
-PATIENCE = "30m"
+PATIENCE = f"{talosctl.BOOT}m"
 """How long a machine may take from its power switch to maintenance mode; the provider's own ten minutes are short."""
 RENEWAL = "2160h"
 """A kubeconfig is fetched anew when less than this is left of its year."""

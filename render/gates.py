@@ -1,7 +1,8 @@
 """The five gates of a Talos cluster, as POSIX sh: Talos' API, etcd, the Kubernetes API, the CNI, the nodes.
 
-Owns what each waits for, how long, and what it says when that does not come. Each may be run again at any time and only
-looks. Refuses an order: which waits for which is `components.arda`'s.
+Owns what each waits for, how long, and what it says when that does not come. A machine's boot is waited for as long as
+its configuration was (`BOOT`), what comes after it ten minutes or so. Each may be run again at any time and only looks.
+Refuses an order: which waits for which is `components.arda`'s.
 """
 
 import hashlib
@@ -10,18 +11,18 @@ from collections.abc import Iterable
 from model.talos import ClusterNodePlan, ClusterPlan
 from render.manifests import announced
 from render.talos import machine_patch
-from render.talosctl import BASE, ETCD, KUBE
+from render.talosctl import BASE, ETCD, KUBE, ROUNDS
 
 
 def talos_api_gate(cluster: ClusterPlan) -> str:
-    """Every control plane answers who holds the cluster's credentials; waits ten minutes."""
+    """Every control plane answers who holds the cluster's credentials; waits half an hour for each."""
     return f"""\
 {BASE}for each in {_pairs(cluster.control_planes)}; do
   n=0
   until said=$(t -e "${{each#*=}}" -n "${{each#*=}}" version 2>&1); do
     n=$((n + 1))
-    case $n in 60) die "the Talos API of ${{each%%=*}} (${{each#*=}}) does not answer: $said" ;; esac
-    sleep 10
+    case $n in {ROUNDS}) die "the Talos API of ${{each%%=*}} (${{each#*=}}) does not answer: $said" ;; esac
+    sleep 20
   done
 done
 echo "{len(cluster.control_planes)} control planes answer"
@@ -31,18 +32,24 @@ echo "{len(cluster.control_planes)} control planes answer"
 def back(cluster: ClusterPlan, node: ClusterNodePlan, *, standing: bool) -> str:
     """A control plane that took a configuration is back from the reboot this may have brought, and etcd is whole.
 
-    Not `standing`: it was not of the cluster before, so nothing is away. Waits ten minutes.
+    Talos' API and etcd answer for minutes into a reboot, while the pods are stopped: only the stage tells. Whether the
+    node is Ready is not asked: its network comes later. Not `standing`: it was not of the cluster before, so nothing is
+    away. Waits half an hour.
     """
     if not standing:
         return f'echo "{node.name} was not of the cluster before"\n'
     return f"""\
-{BASE}{ETCD}sleep 20
+{BASE}{ETCD}away() {{
+  stage=$(t -e {node.address} -n {node.address} get machinestatus -o 'jsonpath={{.spec.stage}}' 2>/dev/null) ||
+    {{ t -e {node.address} -n {node.address} version 2>&1 >/dev/null; echo "its Talos API does not answer"; return; }}
+  case $stage in running) etcd_trouble {node.address} ;; *) echo "Talos is $stage there" ;; esac
+}}
+sleep 20
 n=0
-until said=$(t -e {node.address} -n {node.address} version 2>&1) && said=$(etcd_trouble {node.address}) &&
-  case $said in '') true ;; *) false ;; esac; do
+until said=$(away) && case $said in '') true ;; *) false ;; esac; do
   n=$((n + 1))
-  case $n in 60) die "{node.name} is not back after its configuration: $said" ;; esac
-  sleep 10
+  case $n in {ROUNDS}) die "{node.name} is not back after its configuration: $said" ;; esac
+  sleep 20
 done
 echo "{node.name} is back"
 {_about(cluster, [node])}"""
@@ -108,14 +115,14 @@ echo "Cilium is ready on {len(cluster.control_planes)} control planes"
 
 
 def nodes_gate(cluster: ClusterPlan) -> str:
-    """Every member of the cluster is a Ready node; waits ten minutes, and names who is not."""
+    """Every member of the cluster is a Ready node; waits half an hour, and names who is not."""
     names = " ".join(f"node/{node.name}" for node in cluster.members)
     return f"""\
 {KUBE}n=0
-until why=$(k wait --for=condition=Ready {names} --timeout=10s 2>&1 >/dev/null); do
+until why=$(k wait --for=condition=Ready {names} --timeout=1s 2>&1 >/dev/null); do
   n=$((n + 1))
-  case $n in 30) die "not every node is Ready: $why" ;; esac
-  sleep 10
+  case $n in {ROUNDS}) die "not every node is Ready: $why" ;; esac
+  sleep 20
 done
 echo "{len(cluster.members)} nodes are Ready"
 {_about(cluster, cluster.members)}"""

@@ -6,6 +6,10 @@ environment or a file. Owns the test that both programs are there. Refuses to as
 
 from model.talos import ClusterPlan
 
+BOOT = 30
+"""Minutes for which whatever waits for a machine's boot waits, the first one and every reboot; some take a good ten."""
+ROUNDS = BOOT * 60 // 20
+"""How often a text asks that long, once in 20 seconds."""
 DIE = 'die() { echo "$*" >&2; exit 1; }\n'
 """Defines `die`: say it on standard error and fail."""
 K = """k() { printf '%s' "$kube" | kubectl --kubeconfig /dev/stdin "$@"; }\n"""
@@ -19,12 +23,13 @@ t() {{ printf '%s' "$config" | talosctl --talosconfig /dev/stdin "$@"; }}
 """Begins a text whose standard input is the talosconfig, and defines `t`: talosctl with it."""
 ETCD = """\
 etcd_trouble() {
-  members=$(t -e "$1" -n "$1" etcd members 2>&1) || { echo "etcd does not answer on $1: $members"; return; }
+  members=$(t -e "$1" -n "$1" etcd members 2>/dev/null) ||
+    { echo "etcd does not answer on $1"; t -e "$1" -n "$1" etcd members 2>&1 >/dev/null; return; }
   printf '%s\\n' "$members" | while read -r _ id host _ clients learner; do
     case $id in ID) continue ;; esac
     case $learner in false) ;; *) echo "$host is still a learner of etcd" ;; esac
     at_member=${clients#https://} at_member=${at_member%%:*}
-    t -e "$at_member" -n "$at_member" service etcd 2>&1 | grep -q '^HEALTH *OK' ||
+    t -e "$at_member" -n "$at_member" service etcd 2>/dev/null | grep -q '^HEALTH *OK' ||
       echo "the etcd member $host ($at_member) is not healthy"
   done
 }

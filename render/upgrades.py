@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Sequence
 
 from model.talos import ClusterNodePlan, ClusterPlan
-from render.talosctl import BASE, ETCD, K
+from render.talosctl import BASE, BOOT, ETCD, ROUNDS, K
 
 STORAGE = {
     "longhorn": ("volumes.longhorn.io", ".status.robustness", "healthy|unknown"),
@@ -167,13 +167,15 @@ def _done(node: ClusterNodePlan) -> str:
     """The upgrade itself, and the wait until the node is back as it should be."""
     etcd = "&& etcd_sound" if node.role == "control-plane" else ""
     return f"""\
-said=$(t -e {node.address} -n {node.address} upgrade --image {node.image.installer} --timeout 30m 2>&1) ||
+said=$(t -e {node.address} -n {node.address} upgrade --image {node.image.installer} --timeout {BOOT}m 2>&1) ||
   die "{node.name}: $said"
 n=0
 until see && case "$have $runs" in "$want $schematic") true ;; *) false ;; esac {etcd}; do
   n=$((n + 1))
-  case $n in 60) die "{node.name} did not come back with Talos $want: it runs $have, schematic $runs. $said" ;; esac
-  sleep 10
+  case $n in
+    {ROUNDS}) die "{node.name} did not come back with Talos $want: it runs $have, schematic $runs. $said" ;;
+  esac
+  sleep 20
 done
 said=$(k wait --for=condition=Ready node/{node.name} --timeout=10m 2>&1) || die "{node.name} is not Ready: $said"
 echo "{node.name} runs $have"

@@ -29,7 +29,7 @@ from rehearsal.world.errors import Refusal
 from rehearsal.world.host_tools import Call, Result, run, tools
 
 _SHIM = Path(__file__).parent.parent / "shims" / "shim.py"
-_TIME_LIMIT = 60.0
+_TIME_LIMIT = 120.0
 _DISABLED = "[ . bg cd compgen complete dirs disown fc fg history kill popd pushd pwd source test ulimit"
 """Builtins that would see or touch the machine under the rack; ``test`` and ``[`` are shims instead."""
 

@@ -7,18 +7,19 @@ from collections.abc import Sequence
 
 from model.plan import Plan
 from render.by_hand.step import Step
+from render.talosctl import ROUNDS
 
-APPLY = """\
-# apply ADDRESS FILE: configure a machine, whether it is in maintenance mode or of the cluster already; ten minutes
-apply() {
+APPLY = f"""\
+# apply ADDRESS FILE: configure a machine, whether it is in maintenance mode or of the cluster already; half an hour
+apply() {{
   n=0
   until said=$(talosctl apply-config --insecure --nodes "$1" --file "$2" 2>&1) ||
     said=$(talosctl --talosconfig secret/talosconfig --endpoints "$1" --nodes "$1" apply-config --file "$2" 2>&1); do
     n=$((n + 1))
-    case $n in 60) echo "$1 takes no configuration: $said" >&2; return 1 ;; esac
-    sleep 10
+    case $n in {ROUNDS}) echo "$1 takes no configuration: $said" >&2; return 1 ;; esac
+    sleep 20
   done
-}
+}}
 """
 """The one command that is not a program's own."""
 

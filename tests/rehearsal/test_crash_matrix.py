@@ -164,7 +164,10 @@ def blocks(finding: Finding) -> bool:
 def world(**cloudflare: object) -> dict[str, object]:
     """A World's data with nothing but what stands at Cloudflare."""
     empty = {"machines": {}, "talos": {}, "kubernetes": {}, "factory": {"schematics": {}}}
-    return {"journal": [], "sections": empty | {"cloudflare": {"records": {}, "tunnels": {}, "settings": {}} | cloudflare}}
+    return {
+        "journal": [],
+        "sections": empty | {"cloudflare": {"records": {}, "tunnels": {}, "settings": {}} | cloudflare},
+    }
 
 
 RECORD = {"type": "A", "name": "a.example.com", "content": "10.0.0.1", "ttl": 1, "proxied": True}

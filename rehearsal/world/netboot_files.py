@@ -45,7 +45,7 @@ def lacks(world: World, cluster: Cluster, path: str) -> str | None:
     line = next((words for words in lines if words and words[0] == path), None)
     if line is None or len(line) < 3:
         return f"the builder's list does not name {path}"
-    wrong = _wrong_source(world, *line[:3], line[3] if len(line) > 3 else "")
+    wrong = _wrong_source(world, path, line[1], line[2], line[3] if len(line) > 3 else "")
     if wrong:
         return f"the builder cannot bring {path}: {wrong}"
     brought: list[str] = world.section("netboot").setdefault("brought", [])

@@ -94,7 +94,7 @@ def impact(before: Side, after: Side, made_again: Mapping[str, str] | None = Non
         return Impact((), (), (), tuple(found), ())
     nodes = _nodes(before.cluster, after.cluster)
     taken = steps(before.plan, after.plan, {node.name: node.reboot.verdict for node in nodes})
-    found += breaches(before.environment, before.cluster, taken)
+    found += breaches(before.environment, before.cluster, after.cluster, taken)
     known, made = before.configurations, made_again or {}
     remade = tuple(name for name in sorted(known) if name in made and known[name] != made[name])
     order = {step.node: index for index, step in reversed(list(enumerate(taken)))}

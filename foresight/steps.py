@@ -18,7 +18,15 @@ from model.plan import Plan
 from model.storage import StorageSystem
 from model.talos import ClusterNodePlan, ClusterPlan
 
+UNSURE = "change-storage-unsure"
+"""The only one of these that a person can see to by hand: nothing may need the system meanwhile."""
 TOGETHER = (
+    (
+        "change-two-planes-upgraded",
+        "error",
+        "Talos is not upgraded on a control plane while etcd has two members: without the one the other has no "
+        "majority, and Talos itself refuses it.",
+    ),
     (
         "change-planes-together",
         "error",
@@ -30,8 +38,15 @@ TOGETHER = (
         "No storage system misses more of its nodes at one time than it can and still serve: configurations reach "
         "workers at once, and those that reboot, reboot at once.",
     ),
+    (
+        UNSURE,
+        "error",
+        "The same where it is not known whether a configuration reboots a machine: what may reboot counts as what "
+        "does.",
+    ),
 )
 """(code, grade, what must hold) of what the steps themselves must not do."""
+Pairs = Collection[frozenset[str | None]]
 Kind = Literal["join", "apply", "bootstrap", "gate", "snapshot", "upgrade", "upgrade-kubernetes", "leave"]
 
 
@@ -167,7 +182,7 @@ def may_be_away_together(taken: Sequence[Step]) -> list[tuple[Step, Step]]:
             for step in taken
         )
 
-    away = [step for step in taken if step.away == "yes" and step.node]
+    away = [step for step in taken if step.away != "no" and step.node]
     return [pair for pair in combinations(away, 2) if not back_before(*pair) and not back_before(*reversed(pair))]
 
 
@@ -182,15 +197,34 @@ def tolerated(system: StorageSystem) -> int:
     return min([system.replicas // 2, *chunks])
 
 
-def breaches(before: Environment, cluster: ClusterPlan | None, taken: Sequence[Step]) -> list[Finding]:
-    """What the steps would cost if the slowest of them met: findings of grade error."""
-    if cluster is None:
+def breaches(
+    before: Environment, old: ClusterPlan | None, new: ClusterPlan | None, taken: Sequence[Step]
+) -> list[Finding]:
+    """What the steps would cost if the slowest of them met, and what Talos would refuse: findings of grade error."""
+    if old is None or new is None:
         return []
-    pairs = {frozenset((one.node, two.node)) for one, two in may_be_away_together(taken)}
-    return [*_planes_together(cluster, pairs), *_stores_together(before, pairs)]
+    pairs = may_be_away_together(taken)
+    together = {frozenset((one.node, two.node)) for one, two in pairs}
+    surely = {frozenset((one.node, two.node)) for one, two in pairs if one.away == two.away == "yes"}
+    return [
+        *_two_upgraded(old, new, taken),
+        *_planes_together(old, together),
+        *_stores_together(before, together, surely),
+    ]
 
 
-def _planes_together(cluster: ClusterPlan, pairs: set[frozenset[str | None]]) -> Iterator[Finding]:
+def _two_upgraded(old: ClusterPlan, new: ClusterPlan, taken: Sequence[Step]) -> Iterator[Finding]:
+    """Etcd's members at an upgrade are those that stand without the lost: joining and leaving come after it."""
+    lost = {node.name for node in new.going if node.state == "lost"}
+    planes = [node.name for node in old.control_planes if node.name not in lost]
+    upgraded = [step.node for step in taken if step.kind == "upgrade" and step.node in planes]
+    if len(planes) == 2 and upgraded:
+        message = f"etcd has two members, {listed(planes)}: without {upgraded[0]} the other is no majority"
+        hint = "let a third control plane join, or one of the two leave, in an edit before this one"
+        yield Finding("change-two-planes-upgraded", "error", f"cluster.nodes.{upgraded[0]}", message, hint)
+
+
+def _planes_together(cluster: ClusterPlan, pairs: Pairs) -> Iterator[Finding]:
     planes = [node.name for node in cluster.control_planes]
     for one, two in combinations(planes, 2):
         if frozenset((one, two)) in pairs:
@@ -202,13 +236,26 @@ def _planes_together(cluster: ClusterPlan, pairs: set[frozenset[str | None]]) ->
             return
 
 
-def _stores_together(before: Environment, pairs: set[frozenset[str | None]]) -> Iterator[Finding]:
+def _stores_together(before: Environment, pairs: Pairs, surely: Pairs) -> Iterator[Finding]:
     for name, system in sorted(before.storage.systems.items()):
         most = tolerated(system)
         held = every_holder(before, system) if system.disk and most else []
-        for group in combinations(held, most + 1):
-            if all(frozenset(pair) in pairs for pair in combinations(group, 2)):
-                message = f"{listed(group)} may be away at one time, and {name} serves without {most} of them at most"
-                hint = "change what reboots them node by node, an edit each"
-                yield Finding("change-storage-together", "error", f"storage.systems.{name}", message, hint)
-                break
+        group = _first_group(held, most, surely) or _first_group(held, most, pairs)
+        if group:
+            message = f"{listed(group)} may be away at one time, and {name} serves without {most} of them at most"
+            hint = "change what reboots them node by node, an edit each"
+            code = "change-storage-together"
+            if not _all_in(group, surely):
+                code = UNSURE
+                message += "; whether they reboot is not known"
+                hint = f"{hint}; or see that nothing needs {name} meanwhile"
+            yield Finding(code, "error", f"storage.systems.{name}", message, hint)
+
+
+def _first_group(held: Sequence[str], most: int, pairs: Pairs) -> tuple[str, ...]:
+    """The first nodes that are one more than may be missing, each away together with each other; () without any."""
+    return next((group for group in combinations(held, most + 1) if _all_in(group, pairs)), ())
+
+
+def _all_in(group: Sequence[str], pairs: Pairs) -> bool:
+    return all(frozenset(pair) in pairs for pair in combinations(group, 2))

@@ -75,9 +75,9 @@ def ready(now: Cluster, steps: Sequence[Step]) -> list[Step]:
 
 
 def begin(now: Cluster, step: Step) -> Cluster:
-    """The moment after a step has begun: the worst of it, its node away."""
+    """The moment after a step has begun: the worst of it, its node away if it may be."""
     now = replace(now, running=now.running | {step.resource})
-    if step.node and step.away == "yes":
+    if step.node and step.away != "no":
         now = replace(now, away=now.away | {step.node})
     if step.kind == "leave" and step.node:
         now = replace(now, voters=now.voters - {step.node}, learners=now.learners - {step.node})

@@ -10,7 +10,7 @@ from typing import Any
 
 from foresight.edits import RULES
 from foresight.impact import Impact, Side, impact
-from foresight.steps import Step
+from foresight.steps import UNSURE, Step
 from model.findings import Finding
 from model.tree import Tree
 from stacks import deployed
@@ -51,7 +51,8 @@ def codes(text: str) -> set[str]:
 def _accepted(finding: Finding, accepted: set[str]) -> Finding:
     """An error that a person can see to says how it is accepted, and is a warning once it is."""
     known = RULES.get(finding.code)
-    if finding.grade != "error" or known is None or not known.by_hand:
+    by_hand = finding.code == UNSURE or (known is not None and known.by_hand)
+    if finding.grade != "error" or not by_hand:
         return finding
     if finding.code in accepted:
         return replace(finding, grade="warning", hint=f"accepted by {ACCEPT}; else: {finding.hint}")

@@ -88,6 +88,12 @@ def _talos(draw: st.DrawFn, data: dict[str, Any]) -> None:
     data["versions"]["talos"] = draw(st.sampled_from(["v1.12.9", "v1.13.0", "v1.13.2"]))
 
 
+def _contract(draw: st.DrawFn, data: dict[str, Any]) -> None:
+    """Nobody knows what then reboots."""
+    data["versions"]["talos"] = draw(st.sampled_from(["v1.13.0", "v1.13.2"]))
+    data["cluster"]["talos_contract"] = "v1.13"
+
+
 def _kubernetes(draw: st.DrawFn, data: dict[str, Any]) -> None:
     data["versions"]["kubernetes"] = draw(st.sampled_from(["v1.34.9", "v1.35.0"]))
 
@@ -129,8 +135,8 @@ def _join(draw: st.DrawFn, data: dict[str, Any]) -> None:
 
 
 EDITS = (
-    _label, _sysctl, _udev, _udev, _mirror, _resolvers, _time, _talos, _kubernetes, _mtu, _watchdog, _extension,
-    _schedulable, _leave, _leave, _delete, _join,
+    _label, _sysctl, _udev, _udev, _mirror, _resolvers, _time, _talos, _contract, _kubernetes, _mtu, _watchdog,
+    _extension, _schedulable, _leave, _leave, _delete, _join,
 )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The pure step model: its order is the graph's; what it lets through keeps quorum, API and storage at every moment."""
 
+import copy
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -82,6 +83,25 @@ def test_what_would_take_a_store_down_is_refused_and_the_walk_knows_why() -> Non
     assert [line.split()[0] for line in walk.broken(now)] == ["longhorn"]
 
 
+def test_what_may_reboot_counts_as_what_does() -> None:
+    """A raised contract hides what changes: all three holders of Longhorn's copies may be away."""
+    after = raw("homelab")
+    after["versions"]["talos"] = "v1.13.1"
+    after["cluster"]["talos_contract"] = "v1.13"
+    old, new = changes.side(raw("homelab")), changes.side(after)
+    assert old.plan
+    assert new.plan
+    told = impact(old, new)
+    assert {step.away for step in told.steps if step.kind == "apply"} == {"unknown"}
+    unsure = next(finding for finding in told.findings if finding.grade == "error")
+    assert unsure.code == "change-storage-unsure"
+    assert "whether they reboot is not known" in unsure.message
+    now = walk.standing(old.environment, old.plan)
+    for step in (one for one in told.steps if one.kind == "apply" and one.node and one.node.startswith("istari")):
+        now = walk.begin(now, step)
+    assert [line.split()[0] for line in walk.broken(now)] == ["longhorn"]
+
+
 def test_one_worker_may_reboot() -> None:
     after = raw("homelab")
     after["cluster"]["nodes"]["istari-1"]["talos"] = {"machine": changes.UDEV}
@@ -98,6 +118,30 @@ def test_control_planes_reboot_one_by_one() -> None:
     told = impact(changes.side(raw("homelab")), changes.side(after))
     assert not told.refused
     assert [node.reboot.verdict for node in told.nodes] == ["yes"] * 3
+
+
+@pytest.mark.parametrize(("third", "refused"), [("member", False), ("lost", True), ("leaving", False)])
+def test_talos_is_not_upgraded_where_etcd_has_two_members(third: str, refused: bool) -> None:
+    """Who is lost has left etcd when upgrades begin; who leaves goes after them."""
+    after = raw("homelab")
+    after["versions"]["talos"] = "v1.12.9"  # version: the World's
+    after["cluster"]["nodes"]["valinor-3"]["state"] = third
+    told = impact(changes.side(raw("homelab")), changes.side(after))
+    assert [one.path for one in told.findings if one.code == "change-two-planes-upgraded"] == (
+        ["cluster.nodes.valinor-1"] if refused else []
+    )
+
+
+def test_two_control_planes_that_stand_are_not_upgraded_but_configured() -> None:
+    before = raw("homelab")
+    del before["cluster"]["nodes"]["valinor-3"]
+    after = copy.deepcopy(before)
+    after["versions"]["talos"] = "v1.12.9"  # version: the World's
+    told = impact(changes.side(before), changes.side(after))
+    assert [one.code for one in told.findings] == ["change-two-planes-upgraded"]
+    after["versions"]["talos"] = before["versions"]["talos"]
+    after["network"]["resolvers"] = ["9.9.9.9"]
+    assert not impact(changes.side(before), changes.side(after)).findings
 
 
 def over(recording: Recording, name: str) -> set[str]:

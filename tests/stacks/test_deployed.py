@@ -82,6 +82,22 @@ def test_what_a_person_saw_to_by_hand_is_accepted_by_name_for_one_run(monkeypatc
     assert run("homelab", renamed).resources
 
 
+def test_a_reboot_that_nobody_knows_of_may_be_accepted_and_a_certain_one_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unsure(data: dict[str, Any]) -> None:
+        data["versions"]["talos"] = "v1.13.1"
+        data["cluster"]["talos_contract"] = "v1.13"
+
+    def sure(data: dict[str, Any]) -> None:
+        data["cluster"].setdefault("talos", {})["workers"] = {"machine": changes.UDEV}
+
+    with pytest.raises(pulumi.RunError, match=f"{change.ACCEPT}=change-storage-unsure pulumi up"):
+        run("homelab", unsure)
+    monkeypatch.setenv(change.ACCEPT, "change-storage-unsure, change-storage-together")
+    assert run("homelab", unsure).resources
+    with pytest.raises(pulumi.RunError, match="change-storage-together"):
+        run("homelab", sure)
+
+
 def test_a_preview_prints_the_upgrade_step_by_step(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         run("homelab", lambda data: data["versions"].update(talos="v1.13.1", kubernetes="v1.35.0"))

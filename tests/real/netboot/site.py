@@ -1,7 +1,8 @@
 """The lab's boot network as it would stand: Ainur's servers with what is rendered and what Git ships, and a router.
 
-Owns bringing them up in namespaces, each file at the path where the workload mounts it. Refuses to change a letter of
-what is under test: what a test needs besides comes on the command line.
+Owns bringing them up in namespaces, each file at the path where the workload mounts it, each program with the user, the
+capabilities and the read-only files that its container declares. Refuses to change a letter of what is under test: what
+a test needs besides comes on the command line.
 """
 
 import json
@@ -9,7 +10,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -21,7 +22,7 @@ from model.plan import Plan
 from render import boot_files
 from tests.labs import ROOT, raw
 from tests.real.netboot import firmware
-from tests.real.netboot.lan import OUTSIDE_ROOT, Lan, lan
+from tests.real.netboot.lan import OUTSIDE_ROOT, SCRATCH, Lan, lan
 
 NETBOOT = ROOT / "gitops" / "homelab" / "ainur" / "netboot"
 ELSEWHERE = "203.0.113.7"
@@ -43,10 +44,16 @@ http {{
   log_format main '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
                   '"$http_referer" "$http_user_agent" "$http_x_forwarded_for"';
   access_log /dev/stdout main;
-  include /etc/nginx/conf.d/*.conf;
+{temporary}  include /etc/nginx/conf.d/*.conf;
 }}
 """
 """What the image's own nginx.conf says around the part that Git ships (nginx 1.29, docker image)."""
+
+TEMPORARY = "".join(
+    f"  {kind}_temp_path /var/cache/nginx/{kind.removesuffix('_body')}_temp;\n"
+    for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+)
+"""Folders that the image's nginx makes and gives to its workers' user: built in there, elsewhere in Debian's."""
 
 ACCESS = re.compile(r'"GET (\S+) HTTP/[\d.]+" (\d+)')
 SENT = re.compile(r"sent (\S+) to \S+$", re.MULTILINE)
@@ -56,13 +63,47 @@ def _documents() -> list[dict[str, Any]]:
     return [one for file in sorted(NETBOOT.rglob("*.yaml")) for one in yaml.safe_load_all(file.read_text())]
 
 
+def shipped_pods() -> list[dict[str, Any]]:
+    """What each shipped workload runs."""
+    return [one["spec"]["template"]["spec"] for one in _documents() if "template" in one.get("spec", {})]
+
+
 def _workload(image: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """The shipped container that runs an image, and its volumes by the path it mounts them at."""
-    pods = [one["spec"]["template"]["spec"] for one in _documents() if "template" in one.get("spec", {})]
-    pod = next(pod for pod in pods if image in pod["containers"][0]["image"])
+    pod = next(pod for pod in shipped_pods() if image in pod["containers"][0]["image"])
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     container = pod["containers"][0]
     return container, {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
+
+
+def contained(container: dict[str, Any]) -> list[str]:
+    """What goes before a container's command, so that it may do what its manifest declares and no more.
+
+    Where the manifest names no user, the image starts as root. All but its volumes is read-only.
+    """
+    declared = container["securityContext"]
+    kept = [f"+{one.lower()}" for one in declared["capabilities"].get("add", ())]
+    assert declared["capabilities"]["drop"] == ["ALL"], "what the runtime leaves otherwise is not known here"
+    user, group = declared.get("runAsUser", 0), declared.get("runAsGroup", 0)
+    privileges = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "--inh-caps=-all"]
+    privileges += [f"--bounding-set={','.join(['-all', *kept])}"]
+    privileges += ["--no-new-privs"] if declared.get("allowPrivilegeEscalation") is False else []
+    mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
+    lines = [f"mount --bind {path} {path}" for path in mounts]
+    sealed = [path for path, read_only in mounts.items() if read_only]
+    if declared.get("readOnlyRootFilesystem"):
+        sealed += [path for path in ("/", "/etc", *SCRATCH) if path not in mounts]
+    lines += [f"mount -o remount,bind,ro {path}" for path in sealed]
+    return ["unshare", "--mount", "sh", "-c", "\n".join(["set -e", *lines, 'exec "$@"']), "sh", *privileges]
+
+
+def _generated() -> dict[str, dict[str, str]]:
+    """ConfigMaps that kustomize makes of files beside its kustomization."""
+    made: dict[str, dict[str, str]] = {}
+    for file in sorted(NETBOOT.rglob("kustomization.yaml")):
+        for one in yaml.safe_load(file.read_text()).get("configMapGenerator", ()):
+            made[one["name"]] = {name: (file.parent / name).read_text() for name in one["files"]}
+    return made
 
 
 def _mounted(image: str, volume: str) -> str:
@@ -84,21 +125,34 @@ class Site:
         self.address = plan.network.netboot.address
 
     def _start(self, image: str, *more: str) -> None:
-        """A shipped container: its ConfigMaps where it mounts them, its command word for word.
+        """A shipped container: its ConfigMaps where it mounts them, its command word for word, its privileges.
 
         `more` are arguments that only the test wants; the name on PATH is a script that adds them.
         """
+        wrapper = f"/run/bin/{image}"
+        self.net.write(wrapper, f'#!/bin/sh\nexec {shlex.join([self.tool(image), *more])} "$@"\n')
+        self.net.path(wrapper).chmod(0o755)
+        container = self._laid(image)
+        path = f"PATH=/run/bin:{os.defpath}"
+        self.net.start(image, "server", *contained(container), "env", path, *container["command"])
+
+    def _laid(self, image: str, instead: Mapping[str, Mapping[str, str]] | None = None) -> dict[str, Any]:
+        """A shipped container whose volumes are where it mounts them; `instead`: ConfigMaps of the test's own."""
         container, volumes = _workload(image)
         published = {**{one["metadata"]["name"]: one["data"] for one in _documents() if one["kind"] == "ConfigMap"}}
-        published |= boot_files.published(self.plan.network)
+        published |= {**_generated(), **boot_files.published(self.plan.network), **(instead or {})}
         for path, volume in volumes.items():
             self.net.path(path).mkdir(parents=True, exist_ok=True)
             for name, text in published.get(volume.get("configMap", {}).get("name", ""), {}).items():
                 self.net.write(f"{path}/{name}", text)
-        wrapper = f"/run/bin/{image}"
-        self.net.write(wrapper, f'#!/bin/sh\nexec {shlex.join([self.tool(image), *more])} "$@"\n')
-        self.net.path(wrapper).chmod(0o755)
-        self.net.start(image, "server", "env", f"PATH=/run/bin:{os.defpath}", *container["command"])
+        return container
+
+    def start_builder(self, downloads: str) -> None:
+        """The builder as its container starts it, with a list of the test's own that names HTTP sources."""
+        listed = {"boot-downloads": {"boot.list": downloads, boot_files.HASH: "of the list\n"}}
+        container = self._laid("curl", listed)
+        command = [*contained(container), "env", "FETCH_PROTOCOLS==http", *container["command"]]
+        self.net.start("builder", "server", *command)
 
     def start_dnsmasq(self) -> None:
         """Ours, as its container starts it, with more to read in its log and iPXE's loaders where it looks."""
@@ -126,10 +180,10 @@ class Site:
 
     def start_nginx(self) -> None:
         """The boot server as its container starts it, inside what its image's own nginx.conf says."""
-        for directory in ("/var/log/nginx", "/var/lib/nginx"):
-            self.net.path(directory).mkdir(exist_ok=True)
         # In a user namespace nobody but root exists, so the workers cannot change to another
-        self.net.write("/run/nginx.conf", NGINX_CONF.format(user="user root;\n" if OUTSIDE_ROOT else ""))
+        self.net.write(
+            "/run/nginx.conf", NGINX_CONF.format(user="user root;\n" if OUTSIDE_ROOT else "", temporary=TEMPORARY)
+        )
         self._start("nginx", "-e", "stderr", "-c", "/run/nginx.conf")
         self.net.wait("nginx answers", lambda: "start worker process" in self.net.log("nginx"))
 

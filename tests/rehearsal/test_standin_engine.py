@@ -19,6 +19,7 @@ from rehearsal.serve import start
 from rehearsal.standins import command as command_stand_in
 from rehearsal.standins import random as random_stand_in
 from rehearsal.standins import talos as talos_stand_in
+from rehearsal.standins.base import UNKNOWN, Context, Properties
 from rehearsal.world import World
 from tests.rehearsal.worlds import HOST_KEY, KEY, a_world, patch, with_boot_services
 
@@ -142,3 +143,25 @@ def test_snake_case_passes_the_preview_and_fails_the_up_as_with_the_real_provide
     assert life.changes("preview", snake=True)["create"] == 7
     with pytest.raises(auto.CommandError, match=r"machineSecrets\.certs\.k8s_aggregator"):
         life.changes("up", snake=True)
+
+
+@pytest.mark.slow
+def test_a_raised_contract_hides_the_configuration_in_that_preview_only(life: Life, monkeypatch: pytest.MonkeyPatch):
+    """The new secrets are unknown until the `up`, and the engine calls no function with an unknown argument."""
+    told: list[Any] = []
+
+    def told_of(
+        kind: talos_stand_in.ConfigurationApply, ctx: Context, olds: Properties, news: Properties
+    ) -> Properties:
+        told.append(news["machineConfigurationInput"])
+        return checked(kind, ctx, olds, news)
+
+    checked = talos_stand_in.ConfigurationApply.check
+    monkeypatch.setattr(talos_stand_in.ConfigurationApply, "check", told_of)
+    assert life.changes("up") == {"create": 7}
+    assert "kind: HostnameConfig" in told[-1]
+    assert life.changes("preview", contract="v1.13")["update"] >= 3
+    assert told[-1] is UNKNOWN
+    assert life.changes("up", contract="v1.13") == {"update": 1}, "the same secrets, and the same is made of them"
+    assert life.changes("preview", contract="v1.13") == {}
+    assert told[-1] == told[0]

@@ -55,6 +55,8 @@ class Machines:
         record, machine = self.records[name], self.machine(name)
         now = self.world.clock.now
         cut_off = self.world.faults.outage(f"machine/{name}", now)
+        if record.get("stops_at") is not None and now >= record["stops_at"]:
+            self.boots(name)
         if not record["power"]:
             _stand(record, "off", "it is switched off")
         elif cut_off is not None:
@@ -103,15 +105,23 @@ class Machines:
 
     def switch(self, name: str, *, on: bool) -> None:
         """Somebody presses the button; what ran is gone, what is on disk stays."""
-        self.records[name]["power"] = on
+        self.records[name].update(power=on, stops_at=None)
         _stand(self.records[name], "firmware" if on else "off", "" if on else "it is switched off")
         if on:
             self.boots(name)
             self.settle(name)
 
+    def stops(self, name: str, takes: float) -> None:
+        """``name`` is told to boot again: it goes on answering for ``takes`` seconds, then it is away."""
+        if takes:
+            self.records[name]["stops_at"] = self.world.clock.now + takes
+        else:
+            self.boots(name)
+
     def boots(self, name: str) -> None:
         """``name`` begins to boot. The usual time of it is journaled; a slow machine is not there after that."""
         record = self.records[name]
+        record["stops_at"] = None
         record["ready_at"] = self.world.clock.now + self.world.faults.slowness(f"machine/{name}")
         if record.get("etcd") == "left":
             record["etcd"] = None  # it starts anew and joins; one that was removed cannot, with its old data
@@ -119,8 +129,9 @@ class Machines:
             self.world.talos.take_up_staged(record)
 
     def ready_at(self) -> list[float]:
-        """The moments of World time, past ones too, at which machines were or will be done booting."""
-        return [record.get("ready_at", 0.0) for record in self.records.values()]
+        """The moments of World time, past ones too, at which machines were or will be done stopping or booting."""
+        stops = [record["stops_at"] for record in self.records.values() if record.get("stops_at") is not None]
+        return [*stops, *(record.get("ready_at", 0.0) for record in self.records.values())]
 
     def wipe(self, name: str) -> None:
         """The disks lose what Talos put there; the machine is as it was racked."""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 YEAR = 365 * 24 * 3600.0
 """Seconds for which Talos issues credentials of a client, its own and Kubernetes' (``constants.go``)."""
+_STOPPING = 90.0
+"""Seconds from a configuration that reboots to the reboot: pods are given their grace first, while apid and etcd still
+answer (``v1alpha1_sequencer.go``, Reboot; the call returns when the sequence begins, ``v1alpha1_server.go``)."""
 _MAINTENANCE_MODES = ("auto", "reboot", "try")
 
 
@@ -161,14 +164,22 @@ class Talos:
         node.record.update(config=text, pending=None)
         self._believe(node.record)
         if mode == "reboot" or (mode == "auto" and reboots):
-            self.reboot(node.machine.name)
+            self.reboot(node.machine.name, after=_STOPPING)
         elif changed:
             self.world.journal("change configuration", kind="talos", subject=node.machine.name)
 
-    def reboot(self, name: str) -> None:
-        """An installed machine boots again, with what was staged for this moment."""
+    def reboot(self, name: str, *, after: float = 0.0) -> None:
+        """An installed machine boots again, with what was staged for this moment; ``after`` seconds of stopping."""
         self.world.journal("reboot", kind="talos", subject=name, duration_of="talos.reboot")
-        self.world.machines.boots(name)
+        self.world.machines.stops(name, after)
+
+    def stage(self, node: Node) -> str:
+        """``spec.stage`` of a running machine's MachineStatus."""
+        if node.record.get("stops_at") is not None:
+            return "rebooting"
+        members = self.clusters.get(node.authority, {}).get("members", [])
+        waits = node.kind == "controlplane" and node.hostname not in members  # its boot sequence waits for etcd
+        return "booting" if waits else "running"
 
     def take_up_staged(self, record: dict[str, Any]) -> None:
         """A machine that boots runs what was staged, if anything was."""

@@ -38,7 +38,9 @@ def _version(asked: Asked) -> Result:
 
 
 def _get(asked: Asked) -> Result:
-    """``get extensionstatus``: the extensions of what runs, the schematic's own id among them."""
+    """``get extensionstatus``: the extensions of what runs, the schematic's own id among them; or a node's stage."""
+    if (asked.words, asked.options.get("output")) == (["machinestatus"], "jsonpath={.spec.stage}"):
+        return Result("".join(f"{asked.call.world.talos.stage(node)}\n" for _, node in asked.each()))
     if asked.words not in (["extensionstatus"], ["extensionstatuses"], ["extensions"]) or asked.options.get("output"):
         raise Failed(f"the rack's talosctl was not taught to get {' '.join(asked.words)} in this form")
     rows = [("NODE", "NAMESPACE", "TYPE", "ID", "VERSION", "NAME", "VERSION")]

@@ -9,6 +9,7 @@ import pytest
 from rehearsal.rack import Run
 from rehearsal.world import World
 from rehearsal.world.talos_upgrade import runs
+from tests.foresight import changes
 from tests.rehearsal.lives import Life, touched
 
 pytestmark = pytest.mark.slow
@@ -77,6 +78,17 @@ def test_a_control_plane_that_is_slow_to_come_back_is_waited_for(living: Life) -
     run = living.run("up")
     assert run.well, run.errors()
     assert happened(living, "upgrade") == list(NODES)
+
+
+def test_configurations_that_reboot_take_one_control_plane_at_a_time(living: Life) -> None:
+    def rebooting(environment: dict[str, Any]) -> None:
+        environment["cluster"].setdefault("talos", {})["control_planes"] = {"machine": changes.UDEV}
+
+    living.edited(rebooting)
+    living.staged({"kind": "slow", "where": "machine/valinor-*", "seconds": 300.0})
+    run = living.run("up")
+    assert run.well, run.errors()
+    assert happened(living, "reboot") == list(NODES[:3])
 
 
 @pytest.mark.parametrize(("moment", "done"), [("before", 2), ("after", 3)])

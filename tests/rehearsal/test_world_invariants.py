@@ -1,14 +1,18 @@
 """What no run may do to a World, and who is to blame: only what the program took away is its doing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from rehearsal.faults import Fault, Faults
+from rehearsal.standins.shell import Outcome, execute
 from rehearsal.world import ACTING
-from tests.rehearsal.talos_labs import ADDRESSES, Lab
+from render import gates
+from render.talosctl import BASE, ETCD
+from tests.labs import shipped_plan
+from tests.rehearsal.talos_labs import ADDRESSES, Bench, Lab
 from tests.rehearsal.worlds import a_world, lab
 
 PLANES = ("cp-1", "cp-2", "cp-3")
@@ -46,6 +50,19 @@ class Standing(Lab):
         with self.doing(f"arda-apply-{name}"):
             self.world.talos.reboot(name)
 
+    def reconfigure(self, name: str) -> None:
+        """A configuration that reboots; the call returns when the reboot begins."""
+        with self.doing(f"arda-apply-{name}"):
+            self.apply(name, self.config(name).replace("  install:", "  udev: {rules: [a]}\n  install:"))
+
+    def wait(self, name: str, text: str) -> Outcome:
+        """The program waits for `name` by a command of its owner's machine."""
+        token = ACTING.set(f"arda-back-{name}")
+        try:
+            return execute(self.world, self.world.hosts.workstation, "operator", text, Bench(self).talosconfig())
+        finally:
+            ACTING.reset(token)
+
     def switch_off(self, *names: str) -> None:
         for name in names:
             with self.world.change():
@@ -71,6 +88,37 @@ def test_one_after_the_other_breaks_nothing() -> None:
         at.reboot(name)
         at.world.clock.let_pass(301)
     assert at.broken() == []
+
+
+def gate(name: str) -> str:
+    """The graph's own text by which a control plane is waited for after its configuration."""
+    cluster = shipped_plan("homelab").cluster
+    assert cluster
+    node = cluster.control_planes[0]
+    return gates.back(cluster, node, standing=True).replace(node.address, ADDRESSES[name])
+
+
+def only_asks_etcd(name: str) -> str:
+    """A text that is content when Talos' API and etcd answer."""
+    at = ADDRESSES[name]
+    return (
+        f"{BASE}{ETCD}sleep 20\nuntil t -e {at} -n {at} version && ! etcd_trouble {at} | grep -q .; do sleep 20; done"
+    )
+
+
+@pytest.mark.parametrize(("text", "together"), [(only_asks_etcd, True), (gate, False)])
+def test_a_control_plane_that_still_stops_its_pods_is_not_taken_for_one_that_is_back(
+    text: Callable[[str], str], together: bool
+) -> None:
+    """Talos' API and etcd answer for a while into a reboot; who asks only them takes two control planes down."""
+    at = Standing(SLOW)
+    for name in PLANES:
+        at.reconfigure(name)
+        done = at.wait(name, text(name))
+        assert done.code == 0, done.stderr
+    at.world.clock.let_pass(100)
+    assert any("are down at once" in why for why in at.broken()) == together
+    assert together or at.broken() == []
 
 
 def test_what_somebody_switches_off_is_not_the_program_s_doing() -> None:

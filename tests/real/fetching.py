@@ -5,6 +5,8 @@ Owns how a transfer goes wrong. Refuses to judge what the script makes of it: th
 
 import hashlib
 import subprocess
+import threading
+import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -25,6 +27,10 @@ class Publisher:
     files: dict[str, bytes] = field(default_factory=dict)
     cut_after: int | None = None
     """Every transfer ends after so many bytes of those it promised."""
+    stalls: threading.Event = field(default_factory=threading.Event)
+    """Set once a transfer was cut short by `cut_after`."""
+    hangs: bool = False
+    """A transfer that is cut short does not end: nothing more comes."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Path and the range that was asked for, if any."""
     address: str = ""
@@ -56,6 +62,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         end = len(content) if self.publisher.cut_after is None else start + self.publisher.cut_after
         self.wfile.write(content[start:end])
+        if end < len(content):
+            self.wfile.flush()
+            self.publisher.stalls.set()
+            while self.publisher.hangs:
+                time.sleep(0.02)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the base class' name
         pass
@@ -72,11 +83,15 @@ class Builder:
     lines: list[str] = field(default_factory=list)
 
     def run(self) -> subprocess.CompletedProcess[str]:
+        command, environment = self.command()
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    def command(self) -> tuple[list[str], dict[str, str]]:
+        """The list is written, and this runs the script: arguments and environment."""
         listed = self.folder.parent / "boot.list"
         listed.write_text("# path check url\n" + "".join(f"{line}\n" for line in self.lines))
         command = [*self.shell, str(SCRIPT), str(listed), str(self.folder)]
-        environment = {"PATH": self.path, "FETCH_PROTOCOLS": "=http", "LC_ALL": "C"}
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return command, {"PATH": self.path, "FETCH_PROTOCOLS": "=http", "LC_ALL": "C"}
 
     def file(self, path: str) -> bytes | None:
         return (self.folder / path).read_bytes() if (self.folder / path).exists() else None

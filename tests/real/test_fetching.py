@@ -4,9 +4,11 @@ import functools
 import io
 import os
 import shutil
+import signal
 import subprocess
 import tarfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -106,6 +108,30 @@ def test_a_transfer_cut_in_the_middle_is_gone_on_with(builder: Builder, publishe
     assert builder.run().returncode == 0
     assert [ranged for _, ranged in publisher.asked] == ["", "bytes=12000-", "bytes=24000-"]
     assert builder.file(TALOS) == KERNEL
+
+
+def test_killed_in_the_middle_it_goes_on_at_its_next_start(builder: Builder, publisher: Publisher) -> None:
+    publisher.files = {"/old": LOADER, "/k": KERNEL}
+    builder.lines = [f"{TALOS} first {publisher.at('/old')}"]
+    assert builder.run().returncode == 0
+    publisher.cut_after, publisher.hangs = 12_000, True
+    builder.lines = [f"{TALOS} sha256:{sha256(KERNEL)} {publisher.at('/k')}"]
+    command, environment = builder.command()
+    running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, start_new_session=True)
+    assert publisher.stalls.wait(30)
+    part = builder.folder / "fetched" / f"{sha256(publisher.at('/k').encode())[:16]}.part"
+    for _ in range(500):
+        if part.exists() and part.stat().st_size:
+            break
+        time.sleep(0.02)
+    os.killpg(running.pid, signal.SIGKILL)
+    assert running.wait(30) == -signal.SIGKILL
+    assert builder.file(TALOS) == LOADER, "what is served stays"
+    left = part.stat().st_size
+    publisher.cut_after, publisher.hangs = None, False
+    assert builder.run().returncode == 0
+    assert builder.file(TALOS) == KERNEL
+    assert publisher.asked[-1][1] == f"bytes={left}-"
 
 
 def test_what_no_hash_will_judge_is_begun_anew_when_cut(builder: Builder, publisher: Publisher) -> None:

@@ -7,7 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from render import dnsmasq, ipxe, manifests
+from render import boot_files, manifests
 from tests.labs import SHIPPED, shipped_plan, tree
 
 pytestmark = pytest.mark.real
@@ -26,9 +26,8 @@ def committed(lab: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def made(lab: str) -> Iterator[tuple[str, dict[str, Any]]]:
     plan = shipped_plan(lab)
     yield "namespace", manifests.namespace("x", "privileged")
-    yield "dnsmasq", manifests.config_map("dnsmasq", "x", {"dnsmasq.conf": dnsmasq.configuration(plan.network)})
-    if plan.network.netboot:
-        yield "boot", manifests.config_map("boot", "x", ipxe.scripts(plan.network.netboot))
+    for name, files in boot_files.published(plan.network).items():
+        yield name, manifests.config_map(name, "x", files)
 
 
 @pytest.mark.parametrize("lab", SHIPPED)

@@ -24,6 +24,8 @@ from model.plan import plan
 
 FINE, REFUSED, WRONG = 0, 1, 2
 
+COLOURS = {"error": "red", "warning": "yellow"}
+
 ENDS = {
     "kernel": "its kernel runs",
     "disk": "its own disk decides what runs",
@@ -69,11 +71,14 @@ def _show(out: Console, stack: StackFile, proof: Proof, found: list[Finding]) ->
                 _chain(out, machine, other)
     out.print()
     for one in found:
-        out.print(Text.assemble((one.grade, "red"), "  ", (one.path, "bold"), "  ", (one.code, "dim")))
+        out.print(Text.assemble((one.grade, COLOURS[one.grade]), "  ", (one.path, "bold"), "  ", (one.code, "dim")))
         say(out, one.message, indent=4)
         say(out, one.hint, "green", indent=4)
     machines = len({chain.machine for chain in proof.chains})
-    out.print(f"{stack.typed}: {count(machines, 'machine')}, {count(len(found), 'error')}.")
+    tally = [count(sum(one.grade == "error" for one in found), "error")]
+    warnings = sum(one.grade == "warning" for one in found)
+    tally += [count(warnings, "warning")] if warnings else []
+    out.print(f"{stack.typed}: {count(machines, 'machine')}, {', '.join(tally)}.")
 
 
 def _same(one: Chain, other: Chain) -> bool:
@@ -84,8 +89,11 @@ def _chain(out: Console, machine: str, chain: Chain) -> None:
     title(out, machine, chain.firmware)
     rows = ((step.actor, step.says, _where(step.line)) for step in chain.steps)
     table(out, ("who", "does", "decided by"), rows)
-    if chain.troubles:
-        say(out, f"✗ {chain.troubles[0].message}", "red")
+    worst = next((one for one in chain.troubles if FORESEEN[one.code].grade == "error"), None)
+    if worst:
+        say(out, f"✗ {worst.message}", "red")
+    elif chain.troubles:
+        say(out, f"! {chain.troubles[0].message}", "yellow")
     else:
         say(out, f"✓ {ENDS[chain.end]}", "green")
 

@@ -6,8 +6,9 @@ Refuses to render, to serve, and to believe the plan where the text says somethi
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 
-from foresight import boot_dnsmasq, boot_manifest, boot_walk
+from foresight import boot_dnsmasq, boot_manifest, boot_nfs, boot_walk
 from foresight.boot_chain import Chain, Firmware, Requested, Trouble
 from foresight.boot_machines import Machine, machines
 from foresight.boot_manifest import DNSMASQ, Served
@@ -28,8 +29,9 @@ class Proof:
 
     @property
     def sound(self) -> bool:
-        """Whether every machine comes up."""
-        return not self.troubles and not any(chain.troubles for chain in self.chains)
+        """Whether every machine comes up, if not always with all that it should have: nothing here is an error."""
+        found = (*self.troubles, *(one for chain in self.chains for one in chain.troubles))
+        return not any(FORESEEN[one.code].grade == "error" for one in found)
 
 
 def prove(environment: Environment, plan: Plan, served: Served | None = None) -> Proof:
@@ -38,6 +40,8 @@ def prove(environment: Environment, plan: Plan, served: Served | None = None) ->
     conf = boot_dnsmasq.read(DNSMASQ, served.dnsmasq if served else "")
     chains = [chain for one in machines(environment, plan) for chain in _chains(one, conf, served)]
     troubles = [*conf.troubles, *(leaks(served) if served else ())]
+    if served and plan.network.netboot:
+        troubles += boot_nfs.too_open(served.exports, IPv4Network(plan.network.netboot.subnet))
     return Proof(tuple(chains), tuple(troubles))
 
 

@@ -4,14 +4,13 @@ Owns the EEPROM's rules (Raspberry Pi documentation: "Raspberry Pi bootloader co
 key of `config.txt` that it does not know rather than to pass over it.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network
 from typing import NoReturn
 
 from foresight.boot_chain import Line, Requested, Stuck, Walk, lines
 from foresight.boot_machines import Machine
 from foresight.boot_manifest import Content, Served
+from foresight.boot_nfs import exports
 from foresight.boot_offer import Offer
 
 SAID = "Raspberry Pi Boot"
@@ -22,6 +21,9 @@ TREES = {"4": "bcm2711-rpi-4-b.dtb", "5": "bcm2712-rpi-5-b.dtb"}
 
 KERNELS = {"4": ("kernel8.img",), "5": ("kernel_2712.img", "kernel8.img")}
 """Generation → what it asks for where `config.txt` names no kernel."""
+
+SEED = ("meta-data", "user-data")
+"""What cloud-init must find below the address that `ds=nocloud;s=` names (cloud-init documentation, "NoCloud")."""
 
 SECTIONS = {"4": ("all", "pi4"), "5": ("all", "pi5")}
 
@@ -142,18 +144,35 @@ class Eeprom:
                 f"export it, or name one that is: {', '.join(allowed) or 'none'}",
                 line,
             )
-        elif not any(self.machine.network.subnet_of(one) for one in allowed[path][0]):
+        elif not allowed[path].reaches(self.machine.network):
             self.walk.trouble(
                 "boot-no-answer",
                 f"{path} is not exported to {self.machine.network}, where the Pi stands",
                 "export it to the boot VLAN",
-                allowed[path][1],
+                allowed[path].line,
             )
         else:
-            self.walk.step("kernel", f"mounts {server}:{path} as its root", allowed[path][1])
-        seed = told.get("ds", "").rpartition("s=")[2]
-        if seed:
-            self.walk.step("cloud-init", f"reads its seed at {seed}", line)
+            self.walk.step("kernel", f"mounts {server}:{path} as its root", allowed[path].line)
+        self._seed(told.get("ds", "").partition("s=")[2], line)
+
+    def _seed(self, url: str, line: Line | None) -> None:
+        """What makes the one system that all Pis mount this Pi's own."""
+        server, _, folder = url.partition("://")[2].partition("/")
+        missing: list[str] = []
+        for name in SEED if url else ():
+            path = f"/{folder}{name}"
+            found = server == self.served.address and path in self.served.http
+            said = f"fetches {path}, of its seed{'' if found else ': not there'}"
+            self.walk.step("cloud-init", said, line, Requested("http", server, path, found))
+            missing += [] if found else [name]
+        if missing or not url:
+            why = f"nobody serves {' or '.join(missing)} below {url}" if url else "its kernel's arguments name none"
+            self.walk.trouble(
+                "boot-seed-missing",
+                f"its system starts without a seed, so without name, login and cluster: {why}",
+                "nothing here writes seeds yet: give it an SD card (sd in its boot), or know that it comes up bare",
+                line,
+            )
 
 
 def settings(file: str, text: str, generation: str) -> Settings:
@@ -182,21 +201,3 @@ def _setting(found: Settings, line: Line) -> None:
             "teach foresight/boot_pi.py the key, or leave the line out",
             line,
         )
-
-
-def exports(text: str) -> Mapping[str, tuple[tuple[IPv4Network, ...], Line]]:
-    """`/etc/exports`: path → who may mount it, and the line that says so."""
-    found: dict[str, tuple[tuple[IPv4Network, ...], Line]] = {}
-    for line in lines("exports", text):
-        path, *clients = line.text.split()
-        named = (client.partition("(")[0] for client in clients)
-        found[path] = (tuple(filter(None, map(_network, named))), line)
-    return found
-
-
-def _network(name: str) -> IPv4Network | None:
-    """A client of an export; None for one that is named otherwise than by its network."""
-    try:
-        return IPv4Network("0.0.0.0/0" if name == "*" else name)
-    except ValueError:
-        return None

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from foresight import boot, boot_manifest
 from foresight.boot_chain import Line, Trouble
-from foresight.boot_manifest import Served
+from foresight.boot_manifest import Content, Served
+from foresight.boot_pi import SEED
 from model.environment import Environment
 from model.plan import Plan
 from tests.labs import planned, raw
@@ -18,14 +19,20 @@ Edit = Callable[[Served], Served]
 
 
 def lab(mode: str = "proxy", firmware: str = "uefi") -> tuple[Environment, Served, Plan]:
-    """homelab with its DHCP mode and its nodes' firmware set: environment, what is served, plan."""
+    """homelab with its DHCP mode and its nodes' firmware set: environment, what is served, plan.
+
+    The Pis' seeds are served too, which Ilúvatar does not write yet: so that only what is edited is wrong.
+    """
     edited = raw("homelab")
     edited["network"]["vlans"]["lab"]["dhcp"]["mode"] = mode
     edited["hardware"]["prodesk-400-g4"]["firmware"] = firmware
     plan = planned(edited)
     served = boot_manifest.served(plan)
     assert served
-    return Environment.model_validate(edited), served, plan
+    assert plan.network.netboot
+    folders = [pi.folder for pi in plan.network.netboot.pis]
+    seeds = {f"/pi/{folder}/{name}": Content("text") for folder in folders for name in SEED}
+    return Environment.model_validate(edited), dataclasses.replace(served, http={**served.http, **seeds}), plan
 
 
 def conf(before: str, after: str) -> Edit:

@@ -42,7 +42,10 @@ def test_every_machine_of_a_shipped_lab_comes_up(name: str, mode: str) -> None:
         if "dhcp" in vlan:
             vlan["dhcp"]["mode"] = mode
     proof = _proof(edited)
-    assert boot.findings(proof) == []
+    assert proof.sound
+    bare = [(one.code, one.path) for one in boot.findings(proof)]
+    maiar = [pi.name for pi in netboot.pis] if (netboot := planned(edited).network.netboot) else []
+    assert bare == [("boot-seed-missing", f"bootstrap.nodes.{name}") for name in maiar], "Ainur writes no seeds yet"
     nodes = {*edited["cluster"]["nodes"], *edited.get("bootstrap", {}).get("nodes", {})}
     assert nodes <= {one.machine for one in proof.chains}
     assert all(one.end != "nothing" for one in proof.chains)
@@ -163,12 +166,20 @@ def test_boot_tells_a_program_everything() -> None:
     printed = CliRunner().invoke(app, ["boot", "homelab", "maia-1", "--json"])
     assert printed.exit_code == 0
     told = json.loads(printed.output)
-    assert told["findings"] == []
+    assert [(one["code"], one["grade"]) for one in told["findings"]] == [("boot-seed-missing", "warning")]
     (chain,) = told["chains"]
     assert (chain["machine"], chain["end"]) == ("maia-1", "kernel")
     asked = [step["requested"]["name"] for step in chain["steps"] if step["requested"]]
     assert f"{PI}/config.txt" in asked
     assert {step["line"]["file"] for step in chain["steps"] if step["line"]} >= {"dnsmasq.conf", "exports"}
+
+
+def test_a_pi_that_comes_up_bare_is_no_error_and_no_plain_success() -> None:
+    printed = CliRunner().invoke(app, ["boot", "homelab", "maia-1"])
+    assert printed.exit_code == 0
+    assert "✓" not in printed.output
+    assert "! its system starts without a seed" in printed.output
+    assert "homelab: 1 machine, no errors, 1 warning." in printed.output
 
 
 def test_a_machine_that_is_not_there_is_wrong_usage_and_the_others_are_named() -> None:

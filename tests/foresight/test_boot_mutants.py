@@ -8,6 +8,7 @@ from foresight import boot
 from foresight.boot_manifest import Content, Served
 from model.laws.foreseen import FORESEEN
 from tests.foresight.mutants import MAC, both, conf, gone, lab, line, script, troubles
+from tests.foresight.test_boot_pi import PI_MUTANTS
 
 UEFI_SERVICE = 'pxe-service=tag:lab,tag:efi-x64,tag:!ipxe,X86-64_EFI,"iPXE",snponly.efi,192.168.1.59'
 UEFI_BOOT = "dhcp-boot=tag:lab,tag:efi-x64,tag:!ipxe,snponly.efi,,192.168.1.59"
@@ -88,7 +89,7 @@ MUTANTS = {
     ),
     "no script for anyone": (
         both(gone(MAC), gone("unknown.ipxe")),
-        ("boot-missing-file", "boot.ipxe", "chain "),
+        ("boot-missing-file", "boot.ipxe", "chain http"),
     ),
     "the kernel is not there": (
         script(MAC, "kernel http://192.168.1.59/talos/", "kernel http://192.168.1.59/talos/0000"),
@@ -197,7 +198,8 @@ def test_a_kernel_for_another_processor_is_refused() -> None:
 
 
 def test_every_code_of_the_proof_has_a_mutant() -> None:
-    assert {code for _, (code, _, _) in MUTANTS.values()} == {code for code in FORESEEN if code.startswith("boot-")}
+    mutants = (*MUTANTS.values(), *PI_MUTANTS.values())
+    assert {code for _, (code, _, _) in mutants} == {code for code in FORESEEN if code.startswith("boot-")}
 
 
 def test_machines_that_stumble_over_one_line_share_a_finding() -> None:

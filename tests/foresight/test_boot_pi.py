@@ -40,9 +40,46 @@ PI_MUTANTS = {
         exported("/srv/nfs/ubuntu", "/srv/nfs/debian"),
         ("boot-missing-file", f"{PI}/cmdline.txt", "console="),
     ),
-    "a root that is exported elsewhere": (
-        exported("192.168.1.0/24", "192.168.10.0/24"),
+    "a root that only some of the Pis' VLAN may mount": (
+        exported("192.168.1.0/24", "192.168.1.0/26"),
         ("boot-no-answer", "exports", "/srv/nfs/ubuntu"),
+    ),
+    "a root that the world may mount": (
+        exported("192.168.1.0/24", "*"),
+        ("boot-export-open", "exports", "/srv/nfs/ubuntu"),
+    ),
+    "a root that everybody may mount, since nobody is named": (
+        exported("192.168.1.0/24(", "("),
+        ("boot-export-open", "exports", "/srv/nfs/ubuntu"),
+    ),
+    "a root that a wider network may mount": (
+        exported("192.168.1.0/24", "192.168.0.0/16"),
+        ("boot-export-open", "exports", "/srv/nfs/ubuntu"),
+    ),
+    "a root that another VLAN may mount too": (
+        exported("192.168.1.0/24(ro", "192.168.10.0/24(ro) 192.168.1.0/24(ro"),
+        ("boot-export-open", "exports", "/srv/nfs/ubuntu"),
+    ),
+    "a second folder that the world may mount": (
+        exported("/srv/nfs/ubuntu", "/srv *(ro)\n/srv/nfs/ubuntu"),
+        ("boot-export-open", "exports", "/srv *"),
+    ),
+    "a root that the VLAN may write to": (
+        exported("(ro,", "(rw,"),
+        ("boot-export-open", "exports", "/srv/nfs/ubuntu"),
+    ),
+    "a root for a host by its name": (
+        exported("192.168.1.0/24(ro", "192.168.1.0/24(ro) nas.example.com(ro"),
+        ("boot-unknown-line", "exports", "/srv/nfs/ubuntu"),
+    ),
+    "half a seed": (gone(f"{PI}/meta-data"), ("boot-seed-missing", f"{PI}/cmdline.txt", "console=")),
+    "a seed at a server that is not ours": (
+        pi("cmdline.txt", "s=http://192.168.1.59/", "s=http://192.168.1.77/"),
+        ("boot-seed-missing", f"{PI}/cmdline.txt", "console="),
+    ),
+    "no word of a seed": (
+        pi("cmdline.txt", " ds=nocloud;s=http://192.168.1.59/pi/a1b2c351/", ""),
+        ("boot-seed-missing", f"{PI}/cmdline.txt", "console="),
     ),
     "a password in cmdline.txt": (
         pi("cmdline.txt", "rootwait", "rootwait password=ubuntu"),
@@ -58,3 +95,12 @@ def test_one_wrong_thing_of_a_pi_is_named_with_its_line(mutant: str) -> None:
     assert [one.code for one in found] == [code], f"{mutant}: {found}"
     if file and text:
         assert found[0].line == line(edit, file, text)
+
+
+def test_a_root_that_another_vlan_has_is_both_out_of_reach_and_given_away() -> None:
+    found = troubles(exported("192.168.1.0/24", "192.168.10.0/24"), machine="maia-1")
+    assert {one.code for one in found} == {"boot-no-answer", "boot-export-open"}
+
+
+def test_a_pi_whose_seed_is_served_comes_up_without_a_word() -> None:
+    assert troubles(lambda served: served, machine="maia-1") == []

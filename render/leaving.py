@@ -7,7 +7,7 @@ credentials: the talosconfig comes on standard input and the kubeconfig out of T
 from model.talos import ClusterNodePlan, ClusterPlan
 
 MARK = "iluvatar-leaving"
-"""Annotation of a Node that is drained: from then on a machine that does not answer counts as reset."""
+"""Annotation of a Node whose machine is told to reset: from then on, while it is cordoned, silence counts as reset."""
 PATIENCE = "10m"
 """How long a drain waits for the pods' disruption budgets."""
 WIPED = ("STATE", "EPHEMERAL")
@@ -25,9 +25,9 @@ def leave(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
     if votes:
         steps.append(_majority(cluster, node))
     if node.state == "leaving":
-        steps += ["case $mark in drained) ;; *)\n", _copies(node), _drain(node), ";; esac\n"]
-        steps += [_out_of_etcd(node)] if votes else []
-        steps.append(_reset(node))
+        # Looked at and drained by every run: copies may have failed, and pods come back, since an earlier one
+        going = [_longhorn(node), _ceph(), _drain(node), _out_of_etcd(node) if votes else "", _reset(node)]
+        steps += ["case $answers in yes)\n", *going, ";; esac\n"]
     elif votes:
         steps.append(_forgotten_by_etcd())
     return "".join([*steps, _forgotten_by_kubernetes(node)])
@@ -36,6 +36,7 @@ def leave(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
 def _found(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
     """What there is of it, in `$there`, `$id` (its member of etcd) and `$answers`; ends when nothing is.
 
+    One that leaves and answers took the configuration, and may not have joined: it is wiped, or it would join later.
     Who is asked is `$at`, the first control plane that answers: one may be new, and join only in this `up`.
     """
     endpoints = ",".join(each.address for each in cluster.control_planes)
@@ -60,19 +61,27 @@ for at in {others}; do
 done
 case $at in '') die "no kubeconfig from another control plane: $kube" ;; esac
 there=$(k get node {node.name} --ignore-not-found -o name)
-{voters}case $there$id in '') echo "{node.name} is gone"; exit 0 ;; esac
-answers=
+{voters}answers=
 if t -n {node.address} version >/dev/null 2>&1; then answers=yes; fi
+case $there$id{"$answers" if node.state == "leaving" else ""} in '') echo "{node.name} is gone"; exit 0 ;; esac
 """
 
 
 def _leaving_or_dead(node: ClusterNodePlan) -> str:
-    """It must answer to leave, unless an earlier run was cut off after its reset: drained, and out of etcd."""
-    annotation = f"custom-columns=M:.metadata.annotations.{MARK}"
+    """It must answer to leave, unless an earlier run was cut off after its reset: told to, cordoned, and out of etcd.
+
+    Who uncordons it keeps it: what an earlier run had marked by then says nothing about its machine any more.
+    """
+    columns = f"C:.spec.unschedulable,M:.metadata.annotations.{MARK}"
     return f"""\
-mark=$(k get node {node.name} --ignore-not-found --no-headers -o {annotation})
+mark=$(k get node {node.name} --ignore-not-found --no-headers -o custom-columns={columns})
+case $mark in
+  true*resetting) mark=resetting ;;
+  *resetting) mark=; k annotate node {node.name} {MARK}- ;;
+  *) mark= ;;
+esac
 case $answers:$mark:$id in
-  yes:* | :drained:) ;;
+  yes:* | :resetting:) ;;
   *) die "{node.address} does not answer. Switch it on; if the machine is dead, its entry says state: lost" ;;
 esac
 """
@@ -111,15 +120,11 @@ case $id in '') ;; *)
 """
 
 
-def _copies(node: ClusterNodePlan) -> str:
-    """No data is here alone, as far as the storage systems tell Kubernetes."""
-    kinds = {disk.kind for disk in node.data}
-    found = _longhorn(node) if "longhorn" in kinds else ""
-    return found + (_ceph() if "rook-ceph" in kinds else "")
-
-
 def _longhorn(node: ClusterNodePlan) -> str:
-    """A copy counts once it was whole (`healthyAt`), until it fails (`failedAt`); an unset field prints nothing."""
+    """No data is here alone, on whatever disk and whoever the stack file says holds it: the cluster is asked.
+
+    A copy counts once it was whole (`healthyAt`), until it fails (`failedAt`); an unset field prints nothing.
+    """
     columns = "V:.spec.volumeName,N:.spec.nodeID,H:.spec.healthyAt,S:.status.currentState,F:.spec.failedAt"
     return f"""\
 crd=$(k get crd replicas.longhorn.io --ignore-not-found -o name)
@@ -138,6 +143,7 @@ esac
 
 
 def _ceph() -> str:
+    """As far as Ceph tells Kubernetes: a warning may be about copies that are missing."""
     return """\
 crd=$(k get crd cephclusters.ceph.rook.io --ignore-not-found -o name)
 case $crd in '') ;; *)
@@ -153,6 +159,7 @@ def _drain(node: ClusterNodePlan) -> str:
     """Pods go elsewhere. Where a disruption budget never lets one go, the node takes pods again: nothing is lost."""
     columns = "S:.metadata.namespace,N:.metadata.name,A:.status.disruptionsAllowed"
     return f"""\
+case $there in '') ;; *)
 said=$(k drain {node.name} --ignore-daemonsets --delete-emptydir-data --timeout={PATIENCE} 2>&1) || {{
   k uncordon {node.name}
   seen=$(k get poddisruptionbudgets -A --no-headers -o custom-columns={columns})
@@ -161,8 +168,8 @@ said=$(k drain {node.name} --ignore-daemonsets --delete-emptydir-data --timeout=
   done)
   die "not all of its pods let themselves be moved, so it takes pods again." \\
     "Disruption budgets that allow no move now: ${{held:-none}}. kubectl said: $said"
-}}
-k annotate node {node.name} --overwrite {MARK}=drained
+}} ;;
+esac
 """
 
 
@@ -173,13 +180,16 @@ case $id in '') ;; *) t -n {node.address} etcd leave; echo "{node.name} has left
 
 
 def _reset(node: ClusterNodePlan) -> str:
+    """Gracefully, unless it has not joined: Talos would then wait for a Kubernetes that does not know it."""
     wiped = ",".join(WIPED)
     return f"""\
-case $answers in
-  yes)
-    t -n {node.address} reset --graceful --reboot=false --system-labels-to-wipe {wiped}
-    echo "{node.name} is wiped and switched off" ;;
+graceful=true
+case $there in
+  '') graceful=false ;;
+  *) k annotate node {node.name} --overwrite {MARK}=resetting ;;
 esac
+t -n {node.address} reset --graceful="$graceful" --reboot=false --system-labels-to-wipe {wiped}
+echo "{node.name} is wiped and switched off"
 """
 
 

@@ -94,6 +94,8 @@ def _at(body: Any, path: str) -> Any:
     found = body
     for step in path.strip(".").split("."):
         found = found.get(step) if isinstance(found, dict) else None
+    if isinstance(found, bool):
+        return str(found).lower()
     return "<none>" if found is None else found
 
 

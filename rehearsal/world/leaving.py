@@ -148,7 +148,10 @@ def _annotate(asked: kubectl.Asked) -> Result:
         raise Failed("the rack's kubectl annotates nodes only")
     annotations = _node(asked, name)["metadata"].setdefault("annotations", {})
     for pair in pairs:
-        key, _, value = pair.partition("=")
+        key, sets, value = pair.partition("=")
+        if not sets and key.endswith("-"):
+            annotations.pop(key[:-1], None)
+            continue
         if annotations.get(key, value) != value and "overwrite" not in asked.options:
             raise Failed(f"error: --overwrite is false but found the following declared annotation(s): '{key}'")
         annotations[key] = value

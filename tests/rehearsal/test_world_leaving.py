@@ -104,6 +104,8 @@ def test_a_drain_moves_what_somebody_starts_again_and_leaves_daemons(bench: Benc
     assert bench.k("uncordon worker-1").code == 0
     assert not node(bench, "worker-1")["spec"].get("unschedulable")
     assert bench.k("cordon worker-1").code == 0
+    columns = "custom-columns=U:.spec.unschedulable,M:.metadata.annotations.it"
+    assert bench.k(f"get node worker-1 --no-headers -o {columns}").stdout == "true   <none>\n"
     assert node(bench, "worker-1")["spec"]["unschedulable"] is True
 
 
@@ -132,4 +134,7 @@ def test_an_annotation_is_not_overwritten_by_accident(bench: Bench) -> None:
     assert "--overwrite is false" in bench.k("annotate node cp-1 it=two").stderr
     assert bench.k("annotate node cp-1 it=two --overwrite").code == 0
     assert node(bench, "cp-1")["metadata"]["annotations"] == {"it": "two"}
+    assert bench.k("annotate node cp-1 it-").code == 0
+    assert bench.k("annotate node cp-1 it-").code == 0
+    assert node(bench, "cp-1")["metadata"]["annotations"] == {}
     assert "annotates nodes only" in bench.k("annotate pod cp-1 it=two").stderr

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from model.talos import ClusterNodePlan, ClusterPlan
-from render.leaving import leave
+from render.leaving import MARK, leave
 from tests.labs import SHIPPED, planned, raw
 
 NODES = [(lab, node) for lab in SHIPPED for node in raw(lab)["cluster"]["nodes"]]
@@ -36,10 +36,19 @@ def test_only_who_stays_is_asked_about_who_goes(lab: str, node: str, state: str)
 @pytest.mark.parametrize(("lab", "node"), NODES)
 def test_checks_come_before_the_drain_and_the_reset_last_but_one(lab: str, node: str) -> None:
     text = leave(*going(lab, node, "leaving"))
-    order = ["service etcd", "crd=", "k drain", "etcd leave", " reset --graceful", "k delete node"]
+    order = [
+        "service etcd",
+        "replicas.longhorn.io",
+        "cephclusters",
+        "k drain",
+        "etcd leave",
+        f"{MARK}=resetting",
+        " reset --graceful",
+        "k delete node",
+    ]
     places = [text.index(each) for each in order if each in text]
     assert places == sorted(places)
-    assert len(places) >= 3
+    assert len(places) >= 6
 
 
 @pytest.mark.parametrize(("lab", "node"), NODES)

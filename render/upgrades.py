@@ -105,16 +105,17 @@ case "$have $runs" in "$want $schematic") echo "{node.name} runs $have"; exit 0 
 
 
 def _allowed(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
-    """Refuses what no waiting mends: a downgrade, too long a step, an extension that would be gone."""
+    """Refuses what no waiting mends: a minor back, too long a step, an extension that would be gone.
+
+    A patch back is let through: within a minor Talos keeps the form of what it has written.
+    """
     kept = [each.rpartition("/")[2] for each in node.image.extensions]
     names = "|".join(shlex.quote(each) for each in ["NAME", *NO_EXTENSIONS, *kept, *cluster.may_drop])
     steps = " | ".join(str(step) for step in range(MOST_MINORS + 1))
     return f"""\
-case $(($(number "$want") - $(number "$have"))) in
-  -*) die "{node.name} runs Talos $have: $want would be a downgrade, which Talos does not promise to survive" ;;
-esac
 case $(minors "$have" "$want") in
   {steps}) ;;
+  -*) die "{node.name} runs Talos $have: $want is a minor back, which Talos does not promise to survive" ;;
   *) die "{node.name} runs Talos $have: $want is more than {MOST_MINORS} minors away; set versions.talos between" ;;
 esac
 gone=$(printf '%s\\n' "$listed" | while read -r _ _ _ _ _ name value; do

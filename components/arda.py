@@ -25,6 +25,9 @@ from render.talos import machine_patch
 TOKEN = "iluvatar:arda:Cluster"
 PATIENCE = f"{talosctl.BOOT}m"
 """How long a machine may take from its power switch to maintenance mode; the provider's own ten minutes are short."""
+BOOTSTRAP = "3m"
+"""How long a bootstrap may be refused: its machine's Talos answers already, and lacks its clock or its containers for a
+minute or so. Short, for the provider tries a second bootstrap again for as long."""
 RENEWAL = "2160h"
 """A kubeconfig is fetched anew when less than this is left of its year."""
 
@@ -103,12 +106,14 @@ class Cluster(pulumi.ComponentResource):
     def _upgrade(self, after: Sequence[pulumi.Resource]) -> pulumi.Resource:
         """Talos and Kubernetes at the versions of the data, one step after the other; gives the last."""
         plan, config = self._plan, self._credentials
-        kept = upgrades.snapshot(plan, standing=False), upgrades.snapshot(plan, standing=True)
+        # An adopted cluster stands when these are created; any other does from their first update on
+        known = bool(plan.adopt_secrets), True
+        kept = [upgrades.snapshot(plan, standing=stands) for stands in known]
         last = self._command("arda-snapshot", *kept, stdin=config, after=after)
         for node in (*plan.control_planes, *plan.workers):
-            texts = upgrades.upgrade(plan, node, standing=False), upgrades.upgrade(plan, node, standing=True)
+            texts = [upgrades.upgrade(plan, node, standing=stands) for stands in known]
             last = self._command(f"arda-upgrade-{node.name}", *texts, stdin=config, after=[*after, last])
-        texts = upgrades.upgrade_kubernetes(plan, standing=False), upgrades.upgrade_kubernetes(plan, standing=True)
+        texts = [upgrades.upgrade_kubernetes(plan, standing=stands) for stands in known]
         return self._command("arda-upgrade-kubernetes", *texts, stdin=config, after=[last])
 
     def _back(self, node: ClusterNodePlan, applied: pulumi.Resource) -> local.Command:
@@ -173,13 +178,14 @@ class Cluster(pulumi.ComponentResource):
     def _bootstrap(self, node: ClusterNodePlan, after: pulumi.Resource) -> pulumi.Resource:
         """One bootstrap, ever; gives what there is after it."""
         if self._plan.adopt_secrets:
-            # It has data: a second bootstrap would be refused for ten minutes, and then fail. The engine cannot import
-            # one from here (its inputs are nowhere to be read, and without them it is no valid one)
+            # It has data: a second bootstrap would be refused. The engine cannot import one from here (its inputs are
+            # nowhere to be read, and without them it is no valid one)
             return after
         return machine.Bootstrap(
             "arda-bootstrap",
             node=node.address,
             client_configuration=self._client,
+            timeouts=machine.BootstrapTimeoutsArgs(create=BOOTSTRAP),
             opts=pulumi.ResourceOptions(parent=self, depends_on=[after]),
         )
 

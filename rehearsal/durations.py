@@ -50,7 +50,7 @@ _TALOS = {
     "talos.ConfigurationApply.delete": Duration(
         0, 600, "nothing, or a reset; high: the provider's delete timeout, 10 m"
     ),
-    "talos.Bootstrap.create": Duration(60, 600, "assumed; high: the provider's create timeout, 10 m"),
+    "talos.Bootstrap.create": Duration(60, 180, "assumed; high: its create timeout, 3 m"),
 }
 _REST = {
     "command.Command.create": Duration(1, 30, "assumed: seconds; what it starts or waits for has rows of its own"),

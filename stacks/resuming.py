@@ -164,7 +164,7 @@ TUNNEL = "cloudflare:index/zeroTrustTunnelCloudflared:ZeroTrustTunnelCloudflared
 ANSWERS = (
     Answer(
         BOOTSTRAP,
-        "AlreadyExists, for ten minutes",
+        "AlreadyExists, after three minutes",
         r"\bAlreadyExists\b",
         "etcd is bootstrapped already and must not be again: tell the state so.",
         _bootstrap,

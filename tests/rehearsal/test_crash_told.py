@@ -28,6 +28,7 @@ def test_a_cut_bootstrap_is_told_with_its_command_and_resumed_on_demand(tmp_path
         assert lift_dead(rack.folder.backend)
         assert rehearsal.step("up", unprotect=False, resume=False) == REFUSED
         told = said.getvalue()
+        assert "tried again for 3m0s" in " ".join(told.split()), "soon, not after the provider's own ten minutes"
         assert "pulumi import talos:machine/bootstrap:Bootstrap arda-bootstrap machine_bootstrap" in told
         assert "./lab rehearse turing up --resume" in told
         assert rehearsal.step("up", unprotect=False, resume=True) == FINE

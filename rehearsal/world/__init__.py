@@ -69,6 +69,7 @@ class World:
         self.hosts = Hosts(self)
         self.invariants = Invariants(self)
         self._changing = 0
+        self._saved = ""
 
     def section(self, name: str) -> dict[str, Any]:
         """The room's own part of ``data``: made empty at first, changed in place."""
@@ -140,15 +141,19 @@ class World:
         return sorted([*machines, *hosts, *self.kubernetes.leftovers(), *self.cloudflare.leftovers()])
 
     def save(self) -> None:
-        """Write ``data`` to the file, whole or not at all, readable by its owner only."""
+        """Write ``data`` to the file, whole or not at all, readable by its owner only; not what is there already."""
         if self.file is None:
             return
         with self.lock:
+            text = json.dumps(self.data, separators=(",", ":"))
+            if text == self._saved and self.file.exists():
+                return
             draft = self.file.with_name(f".{self.file.name}.draft")
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(json.dumps(self.data, separators=(",", ":")))
+                stream.write(text)
             draft.replace(self.file)
+            self._saved = text
 
 
 def _load(file: Path | None) -> dict[str, Any] | None:

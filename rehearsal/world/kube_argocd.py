@@ -75,7 +75,7 @@ def brought_by(cluster: Cluster, found: Body) -> list[Body]:
 def _documents_of(cluster: Cluster, found: Body) -> list[Body]:
     source = found["spec"].get("source") or {}
     root = _fetched(cluster, source.get("repoURL", ""), source.get("targetRevision", ""))
-    return list(kube_folders.read(root / source.get("path", "")))
+    return kube_folders.read(root / source.get("path", ""))
 
 
 def _keep(cluster: Cluster, owner: Body, wanted: list[Body]) -> None:

@@ -1,10 +1,13 @@
 """What a GitOps folder holds: a kustomization, its bases and the objects they name.
 
-Owns the reading. It refuses to own who asks for a folder (``kube_argocd``), and to render charts or patches.
+Owns the reading, and remembering what was read until a file of it changes: the World asks whenever it looks whether a
+machine boots. It refuses to own who asks for a folder (``kube_argocd``), and to render charts or patches.
 """
 
 from __future__ import annotations
 
+import copy
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,20 +20,47 @@ from rehearsal.world.kube_cluster import Body
 _UNREADABLE = "Failed to load target state: failed to generate manifest: "
 
 
-def read(folder: Path) -> Iterator[Body]:
+_Seen = dict[Path, tuple[int, ...]]
+"""Files that were read, each with what tells it from a later one of its name."""
+_KNOWN: dict[Path, tuple[_Seen, list[Body]]] = {}
+
+
+def read(folder: Path) -> list[Body]:
     """The kustomization in ``folder``, its bases', and the objects they name; ``Refusal`` when there is none."""
+    known = _KNOWN.get(folder)
+    if known is None or any(_stamp(file) != stamp for file, stamp in known[0].items()):
+        seen: _Seen = {}
+        known = _KNOWN[folder] = seen, list(_read(folder, seen))
+    return copy.deepcopy(known[1])
+
+
+def _stamp(file: Path) -> tuple[int, ...]:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _text(file: Path, seen: _Seen) -> str:
+    seen[file] = _stamp(file)
+    return file.read_text(encoding="utf-8")
+
+
+def _read(folder: Path, seen: _Seen) -> Iterator[Body]:
     file = folder / "kustomization.yaml"
     if not file.is_file():
         raise Refusal(f"{_UNREADABLE}{folder.name}: app path does not exist or has no kustomization")
-    kustomization = (_documents(folder, file) or [{}])[0]
+    kustomization = (_documents(folder, file, seen) or [{}])[0]
     yield {"kind": "Kustomization", "metadata": {}, "helmCharts": kustomization.get("helmCharts") or []}
     namespace = {"namespace": kustomization["namespace"]} if kustomization.get("namespace") else {}
-    named = [body for resource in kustomization.get("resources") or () for body in _resource(folder, str(resource))]
-    for body in (*named, *_generated(folder, kustomization)):
+    stated = [str(each) for each in kustomization.get("resources") or ()]
+    named = [body for resource in stated for body in _resource(folder, resource, seen)]
+    for body in (*named, *_generated(folder, kustomization, seen)):
         yield {**body, "metadata": {**(body.get("metadata") or {}), **namespace}}
 
 
-def _generated(folder: Path, kustomization: Body) -> Iterator[Body]:
+def _generated(folder: Path, kustomization: Body, seen: _Seen) -> Iterator[Body]:
     """What the generators make. Their names get no hash here, nor do those who refer to them."""
     for field, kind, data in (("configMapGenerator", "ConfigMap", "data"), ("secretGenerator", "Secret", "stringData")):
         for each in kustomization.get(field) or ():
@@ -40,24 +70,24 @@ def _generated(folder: Path, kustomization: Body) -> Iterator[Body]:
                 file = folder / path
                 if not file.is_file():
                     raise Refusal(f"{_UNREADABLE}{folder.name}: {path}: no such file")
-                content[key or file.name] = file.read_text(encoding="utf-8")
+                content[key or file.name] = _text(file, seen)
             yield {"apiVersion": "v1", "kind": kind, "metadata": {"name": each["name"]}, data: content}
 
 
-def _resource(folder: Path, resource: str) -> Iterator[Body]:
+def _resource(folder: Path, resource: str, seen: _Seen) -> Iterator[Body]:
     path = (folder / resource).resolve()
     if path.is_dir():
-        yield from read(path)
+        yield from _read(path, seen)
     elif path.is_file():
-        yield from _documents(folder, path)
+        yield from _documents(folder, path, seen)
     elif "://" not in resource:
         raise Refusal(f"{_UNREADABLE}{folder.name}: {resource}: no such file")
 
 
-def _documents(folder: Path, file: Path) -> list[Body]:
+def _documents(folder: Path, file: Path, seen: _Seen) -> list[Body]:
     """The objects in ``file``; ``Refusal`` when it is no YAML or holds something else."""
     try:
-        found = [body for body in yaml.safe_load_all(file.read_text(encoding="utf-8")) if body]
+        found = [body for body in yaml.safe_load_all(_text(file, seen)) if body]
     except yaml.YAMLError as error:
         first = str(error).splitlines()[0]
         raise Refusal(f"{_UNREADABLE}{folder.name}: {file.name}: {first}") from error

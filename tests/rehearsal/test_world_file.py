@@ -42,6 +42,19 @@ def test_the_file_is_its_owner_s_alone_and_never_half_written(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["world.json"]
 
 
+def test_what_changes_nothing_writes_nothing(tmp_path: Path):
+    file = tmp_path / "world.json"
+    world = a_world(file=file)
+    world.save()
+    written = file.stat().st_ino
+    with world.change():
+        world.machines.at("10.0.0.99")
+    assert file.stat().st_ino == written
+    file.unlink()
+    world.save()
+    assert file.exists(), "what somebody took away is written again"
+
+
 def test_a_world_of_another_version_is_refused(tmp_path: Path):
     file = tmp_path / "world.json"
     file.write_text(json.dumps({"version": 99}))

@@ -45,7 +45,8 @@ def test_the_file_is_its_owner_s_alone_and_never_half_written(tmp_path: Path):
 def test_what_changes_nothing_writes_nothing(tmp_path: Path):
     file = tmp_path / "world.json"
     world = a_world(file=file)
-    world.save()
+    with world.change():
+        world.machines.at("10.0.0.99")
     written = file.stat().st_ino
     with world.change():
         world.machines.at("10.0.0.99")

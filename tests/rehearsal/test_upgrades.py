@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from rehearsal.rack import Run
-from rehearsal.world import World
+from rehearsal.world import World, talos_upgrade
 from rehearsal.world.talos_upgrade import runs
+from render.upgrades import MARK
 from tests.foresight import changes
 from tests.rehearsal.lives import Life, touched
 
@@ -104,6 +105,27 @@ def test_a_patch_is_taken_back_like_any_upgrade(living: Life) -> None:
     assert touched(living.run("up")) == {}
 
 
+def test_a_minor_that_was_rolled_back_by_hand_is_found_as_the_data_says(
+    living: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other way back of docs/day-2/upgrade-talos.md: `talosctl rollback` on each machine, then the edit."""
+    to(living, talos=NEXT)
+    assert living.run("up").well
+    for name in NODES[1:]:
+        living.change(lambda world, name=name: world.machines.records[name]["runs"].update(version=TALOS))
+    to(living, talos=TALOS)
+    assert "change-version-down" in refused(living.run("up"))
+    monkeypatch.setattr(
+        "stacks.change.codes", lambda _: {"change-version-down"}
+    )  # a rehearsal sees no variable of ours
+    assert "valinor-1 runs Talos v1.13.0: v1.12.4 is a minor back" in refused(living.run("up"))  # version: the World's
+    living.change(lambda world: world.machines.records["valinor-1"]["runs"].update(version=TALOS))
+    run = living.run("up")
+    assert run.well, run.errors()
+    assert happened(living, "upgrade") == list(NODES), "nothing is upgraded again"
+    assert touched(living.run("up")) == {}
+
+
 @pytest.mark.parametrize(("moment", "done"), [("before", 2), ("after", 3)])
 def test_an_upgrade_that_was_cut_off_goes_on_where_it_was(living: Life, moment: str, done: int) -> None:
     to(living, talos=NEWER)
@@ -124,6 +146,43 @@ def test_kubernetes_is_upgraded_once_by_talosctl_and_not_by_a_configuration(livi
     planes, kubelets = happened(living, "upgrade control plane"), happened(living, "upgrade kubelet")
     assert (len(planes), len(kubelets)) == (3, 6)
     assert touched(living.run("up")) == {}
+
+
+def dead_metrics(world: World) -> None:
+    """The server of one aggregated API is away, and client-go says so before everything it does."""
+    body = {
+        "kind": "APIService",
+        "metadata": {"name": "v1beta1.metrics.k8s.io", "uid": "1"},
+        "spec": {"group": "metrics.k8s.io", "version": "v1beta1"},
+        "status": {"conditions": [{"type": "Available", "status": "False"}]},
+    }
+    stored = {"object": body, "managers": {}, "created_by": "metrics-server"}
+    world.kubernetes.records["arda"]["objects"]["APIService//v1beta1.metrics.k8s.io"] = stored
+
+
+def test_a_warning_of_kubectl_s_is_no_version_and_no_trouble_of_the_network(living: Life) -> None:
+    living.change(dead_metrics)
+    to(living, kubernetes=LATER)
+    run = living.run("up")
+    assert run.well, run.errors()
+    assert happened(living, "sync manifests") == ["arda"]
+
+
+def test_an_upgrade_of_kubernetes_cut_off_after_the_kubelets_still_syncs_its_manifests(living: Life) -> None:
+    """Every kubelet runs the version, and only the mark on a Node tells that the end never came."""
+
+    def cut_off(world: World) -> None:
+        talos_upgrade.upgrade_kubernetes(world, world.talos.node("valinor-1"), LATER)
+        node = world.kubernetes.records["arda"]["objects"]["Node//valinor-1"]["object"]
+        node["metadata"].setdefault("annotations", {})[MARK] = LATER
+
+    living.change(cut_off)
+    to(living, kubernetes=LATER)
+    touched(living.run("up"))
+    assert happened(living, "sync manifests") == ["arda", "arda"]
+    assert len(happened(living, "upgrade kubelet")) == len(NODES), "none is touched again"
+    node = living.world().kubernetes.records["arda"]["objects"]["Node//valinor-1"]["object"]
+    assert MARK not in node["metadata"]["annotations"]
 
 
 def runs_already(life: Life, version: str) -> None:

@@ -6,7 +6,7 @@ does not know rather than to pass over it.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from foresight.boot_chain import Line, Requested, Stuck, Walk, brief, lines
 from foresight.boot_firmware import PLATFORMS, Client
@@ -17,6 +17,9 @@ UNKNOWABLE = "uuid serial asset manufacturer product ip netmask gateway dns host
 
 QUIET = "echo sleep show prompt console cpuid imgstat ifopen ifclose ifstat dhcp sync route ntp params param"
 """Commands that succeed and decide nothing here (`params` and `param` say something in a request's body)."""
+
+VALUED = ("--name", "-n", "--timeout", "-t")
+"""Options whose value is the next word."""
 
 LEVELS = 8
 """Scripts that may have called one another: nobody needs more."""
@@ -51,6 +54,8 @@ class Ipxe:
     walk: Walk
     settings: dict[str, str] = field(default_factory=dict)
     kernel: Kernel | None = None
+    images: dict[str, tuple[Content, str, Line]] = field(default_factory=dict)
+    """What was fetched and has not run, by its name, with its address: the kernel gets all of it as initrds."""
     _calls: list[str] = field(default_factory=list)
 
     def boot(self, url: str, told_by: Line) -> Kernel | None:
@@ -71,7 +76,8 @@ class Ipxe:
         return {"arm64": "arm64", "amd64": "i386" if kind == "bios" else "x86_64"}[arch]
 
     def _chain(self, url: str, line: Line, *, guarded: bool) -> bool:
-        content, address = self._fetch(url, line, guarded=guarded)
+        # A script that runs is no image meanwhile
+        content, address, _ = self.images.pop(url, None) or (*self._fetch(url, line, guarded=guarded), line)
         if content is None:
             return False
         if content.kind == "loader":
@@ -149,6 +155,14 @@ class Ipxe:
         self.kernel = Kernel(before.content, before.line, before.arguments, (*before.initrds, (content, line)))
         return True
 
+    def fetch_image(self, words: list[str], line: Line, guarded: bool, name: str | None) -> bool:
+        """`imgfetch URL`, kept as `name` or its last part: `chain` may run it by that."""
+        content, address = self._fetch(words[0], line, guarded=guarded)
+        if content is None:
+            return False
+        self.images[name or address.partition("?")[0].rpartition("/")[2]] = (content, address, line)
+        return True
+
     def chain(self, words: list[str], line: Line, guarded: bool) -> bool:
         """`chain URL`."""
         return self._chain(words[0], line, guarded=guarded)
@@ -160,6 +174,8 @@ class Ipxe:
         if self.kernel is None or self.kernel.content.kind == "text":
             self.walk.trouble("boot-missing-file", "`boot` without a kernel", "name one with `kernel` before", line)
             return False
+        left = tuple((content, told_by) for content, _, told_by in self.images.values())
+        self.kernel = replace(self.kernel, initrds=(*self.kernel.initrds, *left))
         raise _Started
 
     def set(self, words: list[str]) -> bool:
@@ -179,6 +195,7 @@ class Ipxe:
     def free(self) -> bool:
         """`imgfree`."""
         self.kernel = None
+        self.images.clear()
         return True
 
 
@@ -195,10 +212,10 @@ class _Script:
         name = self.address.partition("?")[0].rpartition("/")[2]
         self.told = list(lines(name, self.text))
         at = came = 1
-        seen: set[tuple[int, tuple[tuple[str, str], ...], Kernel | None]] = set()
+        seen: set[tuple[int, tuple[tuple[str, str], ...], tuple[str, ...], Kernel | None]] = set()
         well = True
         while at < len(self.told):
-            state = (at, tuple(sorted(self.ipxe.settings.items())), self.ipxe.kernel)
+            state = (at, tuple(sorted(self.ipxe.settings.items())), tuple(self.ipxe.images), self.ipxe.kernel)
             if state in seen:
                 line = self.told[came]
                 raise Stuck("boot-loop", f"{line.file} goes round from this line for ever", "end the circle", line)
@@ -227,8 +244,9 @@ class _Script:
         return jumped, well
 
     def _command(self, text: str, line: Line, guarded: bool) -> tuple[int | None, bool]:
-        name, *words = text.split() or [""]
-        if not words and name in ("goto", "kernel", "initrd", "chain", "set"):
+        name, *said = text.split() or [""]
+        words, named = _after_options(said)
+        if not words and name in ("goto", "kernel", "initrd", "imgfetch", "chain", "set"):
             raise Stuck("boot-unknown-line", f"`{name}` without a word after it", "say what it is for", line)
         if name == "goto":
             return self._label(self.ipxe.expand(words[0]), line), True
@@ -236,6 +254,8 @@ class _Script:
             raise _Left(words in ([], ["0"]))
         if name in QUIET.split():
             return None, True
+        if name == "imgfetch":
+            return None, self.ipxe.fetch_image(words, line, guarded, named)
         verb = VERBS.get(name)
         if verb is None:
             raise Stuck(
@@ -244,7 +264,7 @@ class _Script:
                 "teach foresight/boot_ipxe.py the command, or leave it out",
                 line,
             )
-        return None, verb(self.ipxe, _after_options(words), line, guarded)
+        return None, verb(self.ipxe, words, line, guarded)
 
     def _label(self, label: str, line: Line) -> int:
         for number, one in enumerate(self.told):
@@ -256,10 +276,16 @@ class _Script:
         )
 
 
-def _after_options(words: list[str]) -> list[str]:
-    """The words of a command without the options it begins with; a kernel's own arguments may look alike."""
-    first = next((number for number, word in enumerate(words) if not word.startswith("--")), len(words))
-    return words[first:]
+def _after_options(words: list[str]) -> tuple[list[str], str | None]:
+    """(words after the options that a command begins with, `--name`'s value); a kernel's arguments may look alike."""
+    named = None
+    while words and words[0].startswith("-") and words[0] != "-":
+        option, inline, value = words[0].partition("=")
+        words = words[1:]
+        if option in VALUED and not inline:
+            value, words = (words or [""])[0], words[1:]
+        named = value if option in ("--name", "-n") else named
+    return words, named
 
 
 VERBS: dict[str, Callable[[Ipxe, list[str], Line, bool], bool]] = {

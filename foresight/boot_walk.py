@@ -198,7 +198,8 @@ def _ended(walk: Walk, machine: Machine, asks: Client, kernel: Kernel | None) ->
     """Where iPXE's scripts end, and whether that is where this machine is to end."""
     if kernel is None:
         if machine.origin == "network" and not walk.troubles:
-            last = walk.steps[-1].line
+            # The first script that said so, not those that had called it
+            last = next((step.line for step in walk.steps if step.says.startswith("leaves ")), walk.steps[-1].line)
             walk.trouble(
                 "boot-no-answer",
                 "iPXE leaves it to its own disk, and that is empty before the first boot",

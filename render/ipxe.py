@@ -21,9 +21,13 @@ def scripts(netboot: NetbootPlan) -> dict[str, str]:
 
 
 def _menu(netboot: NetbootPlan) -> str:
+    """Only who has no script of its own is unknown: one whose own script fails must never boot another class' image."""
     # ${next-server} is the router where the router leases (proxyDHCP), so the address is written out
     base = f"http://{netboot.address}"
-    return f"#!ipxe\nchain {base}/${{net0/mac:hexhyp}}.ipxe || chain {base}/unknown.ipxe?{SAID}&arch=${{buildarch}}\n"
+    return (
+        f"#!ipxe\nimgfetch --name own {base}/${{net0/mac:hexhyp}}.ipxe || goto unknown\nchain own\nexit\n"
+        f":unknown\nchain {base}/unknown.ipxe?{SAID}&arch=${{buildarch}}\n"
+    )
 
 
 def _script(netboot: NetbootPlan, entry: BootEntry) -> str:

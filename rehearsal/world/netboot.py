@@ -41,6 +41,9 @@ _LOADERS = {
 }
 _CHAIN = re.compile(r"^\s*chain\s+(?:--\S+\s+)*(\S+)(?:\s*\|\|\s*chain\s+(?:--\S+\s+)*(\S+))?", re.MULTILINE)
 
+_AHEAD = re.compile(r"^\s*imgfetch\s+--name\s+(\S+)\s+(\S+)\s*\|\|\s*goto\s+(\S+)\s*$", re.MULTILINE)
+"""A script that is fetched before it is run: another way is taken only where it is not there."""
+
 
 @dataclass(frozen=True)
 class Boot:
@@ -220,18 +223,34 @@ def _script(files: dict[str, str], url: str, mac: str) -> tuple[str | None, str]
     for _ in range(4):
         text = None
         for candidate in wanted:
-            name = re.sub(r"\$\{(?:net0/)?mac:hexhyp\}", mac.replace(":", "-"), candidate)
-            name = name.partition("?")[0].rsplit("/", 1)[-1]
+            name = _named(candidate, mac)
             text = files.get(name)
             if text is not None:
                 break
         if text is None:
             return None, name
+        text = _gone_on(files, text, mac)
         found = _CHAIN.search(text)
         if not found:
             return text, name
         wanted = [target for target in found.groups() if target]
     return None, f"{name} chains in a circle"
+
+
+def _named(url: str, mac: str) -> str:
+    name = re.sub(r"\$\{(?:net0/)?mac:hexhyp\}", mac.replace(":", "-"), url)
+    return name.partition("?")[0].rsplit("/", 1)[-1]
+
+
+def _gone_on(files: dict[str, str], text: str, mac: str) -> str:
+    """The script as it goes on once what it fetches ahead is there, or is not."""
+    ahead = _AHEAD.search(text)
+    if ahead is None:
+        return text
+    name, url, label = ahead.groups()
+    if _named(url, mac) not in files:
+        return text.partition(f"\n:{label}\n")[2]
+    return re.sub(rf"^(\s*chain\s+){re.escape(name)}\s*$", rf"\g<1>{url}", text[ahead.end() :], flags=re.MULTILINE)
 
 
 def _lacks(world: World, path: str) -> str | None:

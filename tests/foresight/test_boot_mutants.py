@@ -197,6 +197,27 @@ def test_a_kernel_for_another_processor_is_refused() -> None:
     assert str(found[0].line).startswith(MAC)
 
 
+def test_a_listed_machine_whose_image_is_not_there_boots_no_other_class_image() -> None:
+    """It booted the default class' image after a bump of Talos, until the builder was done: `own || unknown`.
+
+    And the boot server's log called it unknown. Only who has no script may be sent on.
+    """
+    environment, served, plan = lab()
+    image = next(line for line in served.http[f"/{MAC}"].text.splitlines() if line.startswith("initrd "))
+    proof = boot.prove(environment, plan, gone(image.removeprefix("initrd http://192.168.1.59"))(served))
+    chains = [one for one in proof.chains if one.machine == "valinor-1"]
+    assert all("boot-missing-file" in {one.code for one in chain.troubles} for chain in chains)
+    asked = {
+        one.machine for one in proof.chains for step in one.steps if "fetches http://192.168.1.59/unknown" in step.says
+    }
+    assert asked == {"unknown"}
+
+
+def test_what_ipxe_fetched_and_never_ran_goes_to_the_kernel_as_an_initrd() -> None:
+    found = troubles(script(MAC, "kernel ", "imgfetch http://192.168.1.59/unknown.ipxe\nkernel "))
+    assert [(one.code, str(one.line).startswith(MAC)) for one in found] == [("boot-wrong-architecture", True)]
+
+
 def test_every_code_of_the_proof_has_a_mutant() -> None:
     mutants = (*MUTANTS.values(), *PI_MUTANTS.values())
     assert {code for _, (code, _, _) in mutants} == {code for code in FORESEEN if code.startswith("boot-")}

@@ -96,11 +96,30 @@ def test_an_application_serves_boots_only_by_a_workload_that_mounts_their_config
     assert re.search(f"no boot server answers: .*{reason}", record["reason"])
 
 
+AHEAD = """\
+#!ipxe
+imgfetch --name own http://10.0.0.59/${net0/mac:hexhyp}.ipxe || goto unknown
+chain own
+exit
+:unknown
+chain http://10.0.0.59/unknown.ipxe
+"""
+
+
 def test_a_machine_s_own_script_goes_before_the_one_for_strangers():
     world = a_world()
     _boot(with_boot_services(world), **{"02-00-00-00-00-01.ipxe": script(), "unknown.ipxe": "#!ipxe\nexit\n"})
     assert world.machines.at("10.0.0.101") == "cp-1"
     assert world.machines.at("10.0.0.102") is None
+
+
+@pytest.mark.parametrize(("own", "comes_up"), [(script(), True), (script("0" * 64), False)])
+def test_a_script_fetched_ahead_decides_and_its_failure_sends_nobody_on(own: str, comes_up: bool):
+    """A listed machine whose image was not there booted that of strangers: only having no script makes a stranger."""
+    world = a_world()
+    _boot(with_boot_services(world), **{"boot.ipxe": AHEAD, "02-00-00-00-00-01.ipxe": own, "unknown.ipxe": script()})
+    assert world.machines.at("10.0.0.101") == ("cp-1" if comes_up else None)
+    assert world.machines.at("10.0.0.102"), "who has no script is a stranger"
 
 
 def test_an_image_of_a_board_does_not_run_on_a_pc():

@@ -88,7 +88,7 @@ def _shutdown(out: Console, plan: ShutdownPlan) -> None:
     out.print()
     out.print(
         f"  {plan.watcher} watches {plan.ups}: {plan.after_seconds} s on battery, or a low battery, and it shuts down,"
-        f" {plan.stage_seconds} s a stage:"
+        f" {plan.stage_seconds} s a stage, {plan.seconds} s in all at its worst:"
     )
     ways = {"talos": "Talos API", "ssh": "SSH", "by hand": "not told", "itself": "itself", "dark": "with the battery"}
     stages: dict[int, list[str]] = {}

@@ -120,11 +120,11 @@ class Ups(Shape):
     vlan: Name | None = None
     """VLAN of its management address."""
     address: Address | None = None
-    """Its management address."""
+    """Its management address; REQUIRED of a watched one whose driver is `snmp-ups`, which asks it there."""
     watcher: Name | None = None
     """The device that watches it and tells the others to shut down."""
-    driver: Literal["usbhid-ups", "blazer_usb", "nutdrv_qx", "apcsmart", "snmp-ups"] = "usbhid-ups"
-    """The driver of Network UPS Tools that speaks to it."""
+    driver: Literal["usbhid-ups", "blazer_usb", "nutdrv_qx", "snmp-ups"] = "usbhid-ups"
+    """The driver of Network UPS Tools that speaks to it: over USB, or (`snmp-ups`) over the network."""
     runtime_minutes: Positive | None = None
     """How long it carries what hangs on it. Left out: not judged."""
     shutdown_after: Positive = 120

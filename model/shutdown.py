@@ -14,6 +14,14 @@ from model.environment import Environment
 Way = Literal["talos", "ssh", "by hand", "itself", "dark"]
 COPIES = ("longhorn", "rook-ceph")
 """Storage systems that keep copies on several nodes: their nodes go together, when nobody writes any more."""
+POLL_SECONDS = 5
+"""How often the watcher asks for the battery's state (POLLFREQ)."""
+SYNC_SECONDS = 15
+"""How long at most `upsmon` waits for others to log off before it goes on (HOSTSYNC)."""
+FINAL_SECONDS = 5
+"""From `upsmon`'s last warning to the shutdown (FINALDELAY)."""
+TELL_SECONDS = 20
+"""How long a machine is given to take the order; one that is dark already takes all of it."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,8 @@ class ShutdownStep:
     way: Way
     """`talos`: Talos' API. `ssh`: as the bootstrap cluster's user. `by hand`: its own NUT client or nobody.
     `itself`: the watcher. `dark`: nothing shuts it down, it stops with the battery."""
+    host_key: str | None = None
+    """The SSH key that it proves itself with, where `ssh` is its way."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,8 @@ class ShutdownPlan:
     ups: str
     model: str
     driver: str
+    address: str | None
+    """Where the UPS' own network card answers."""
     watcher: str
     after_seconds: int
     """Time on battery before the first stage; a low battery starts it at once."""
@@ -49,22 +61,27 @@ class ShutdownPlan:
 
     @property
     def seconds(self) -> int:
-        """From the mains' failure to the last command."""
+        """From the mains' failure to the last command, at its worst: in each stage somebody does not answer."""
         told = {step.stage for step in self.steps if step.way in ("talos", "ssh")}
-        return self.after_seconds + self.stage_seconds * len(told)
+        before = POLL_SECONDS + self.after_seconds + SYNC_SECONDS + FINAL_SECONDS
+        return before + (TELL_SECONDS + self.stage_seconds) * len(told)
 
 
 def shutdown(environment: Environment, name: str, ups: Ups, dies: tuple[str, ...]) -> ShutdownPlan:
     """The plan of one watched UPS. `dies`: everything that goes dark with it."""
     turns = [turn for turn in _turns(environment, ups, dies) if turn]
+    pis = environment.bootstrap.nodes if environment.bootstrap else {}
+    keys = {machine: pi.host_key for machine, pi in pis.items()}
     steps = tuple(
-        ShutdownStep(stage, what, machine, address, way)
+        ShutdownStep(stage, what, machine, address, way, keys.get(machine))
         for stage, turn in enumerate(turns, 1)
         for what, machine, address, way in turn
     )
     user = environment.bootstrap.ssh.user if environment.bootstrap else None
-    watcher = ups.watcher or ""
-    return ShutdownPlan(name, ups.model, ups.driver, watcher, ups.shutdown_after, ups.stage_seconds, user, steps)
+    return ShutdownPlan(
+        name, ups.model, ups.driver, str(ups.address) if ups.address else None, ups.watcher or "",
+        ups.shutdown_after, ups.stage_seconds, user, steps,
+    )  # fmt: skip
 
 
 def _turns(environment: Environment, ups: Ups, dies: tuple[str, ...]) -> Iterator[list[tuple[str, str, str, Way]]]:

@@ -7,18 +7,29 @@ itself, where it stays; in these files stands a placeholder.
 import shlex
 from itertools import groupby
 
-from model.shutdown import ShutdownPlan, ShutdownStep
+from model.shutdown import (
+    FINAL_SECONDS,
+    POLL_SECONDS,
+    SYNC_SECONDS,
+    TELL_SECONDS,
+    ShutdownPlan,
+    ShutdownStep,
+    Way,
+)
 
 PASSWORD = "@PASSWORD@"
 HEADING = "# Written by Ilúvatar; changes here are lost.\n"
 TALOSCONFIG = "/etc/nut/talosconfig"
 KEY = "/etc/nut/id_ed25519"
+KNOWN_HOSTS = "/etc/nut/known_hosts"
+TIMEOUT = f"timeout --signal=KILL {TELL_SECONDS}"
+"""The shutdown ignores TERM, and so does what it starts: ssh would wait for minutes."""
 
 
 def files(plan: ShutdownPlan) -> dict[str, str]:
     """File's name → text, for the watcher of one UPS."""
     return {
-        "install.sh": INSTALL,
+        "install.sh": _install(plan),
         "nut.conf": f"{HEADING}MODE=standalone\n",
         "ups.conf": _ups(plan),
         # The watcher alone asks it, and itself shuts the others down: nothing listens on the network
@@ -26,21 +37,36 @@ def files(plan: ShutdownPlan) -> dict[str, str]:
         "upsd.users": f"{HEADING}[watcher]\n  password = {PASSWORD}\n  upsmon primary\n",
         "upsmon.conf": _upsmon(plan),
         "upssched.conf": _upssched(plan),
+        "known_hosts": HEADING + "".join(f"{one.address} {one.host_key}\n" for one in _by(plan, "ssh")),
         "shutdown-lab.sh": shutdown_script(plan),
     }
 
 
-INSTALL = f"""\
+def _by(plan: ShutdownPlan, way: Way) -> list[ShutdownStep]:
+    """Who is told in one way."""
+    return [step for step in plan.steps if step.way == way]
+
+
+def _install(plan: ShutdownPlan) -> str:
+    return CHECKS.format(driver=plan.driver) + _asks(plan) + INSTALL
+
+
+CHECKS = """\
 #!/bin/sh
-# Run once on the watcher, as root, in the folder of these files; again after a change.
-# Besides: a talosconfig that may shut down ({TALOSCONFIG}, `talosctl config new --roles os:operator`) and an SSH key
-# that the bootstrap cluster admits ({KEY}), both readable by root alone.
+# Run once on the watcher, as root; again after a change. Debian's packages: nut, and
+# nut-snmp for a UPS on the network. Nothing is written until all that the shutdown needs is there and is admitted.
 set -eu
 umask 027
+cd "$(dirname "$0")"
+refuse() {{ echo "install.sh: $1" >&2; exit 1; }}
+test -x /lib/nut/{driver} || refuse "/lib/nut/{driver}, the UPS' driver, is missing: apt install nut, or nut-snmp"
+"""
+
+INSTALL = f"""\
 test -s /etc/nut/shared || od -An -N24 -tx1 /dev/urandom | tr -d ' \\n' > /etc/nut/shared
 PASSWORD=$(cat /etc/nut/shared)
 export PASSWORD
-for file in nut.conf ups.conf upsd.conf upsd.users upsmon.conf upssched.conf; do
+for file in nut.conf ups.conf upsd.conf upsd.users upsmon.conf upssched.conf known_hosts; do
   awk '{{ gsub(/{PASSWORD}/, ENVIRON["PASSWORD"]); print }}' "$file" > "/etc/nut/$file"
   chown root:nut "/etc/nut/$file"
 done
@@ -50,16 +76,59 @@ systemctl restart nut-driver-enumerator nut-server nut-monitor
 """
 
 
+def _asks(plan: ShutdownPlan) -> str:
+    """Proves the credentials on a machine, shutting nothing down. One that answers is enough: others may
+    be switched off just now."""
+    found = ""
+    if nodes := _by(plan, "talos"):
+        made = "talosctl config new --roles os:operator makes one"
+        found += f"""\
+command -v talosctl > /dev/null || refuse "talosctl is missing: put it into /usr/local/bin"
+test -s {TALOSCONFIG} || refuse "{TALOSCONFIG} is missing: {made}, 0600 root"
+told=
+for node in {" ".join(node.address for node in nodes)}; do
+  if {_talosctl('"$node"')} version --short > /dev/null; then told=yes; break; fi
+done
+test "$told" || refuse "no Talos node answered to {TALOSCONFIG}: see above"
+"""
+    if pis := _by(plan, "ssh"):
+        made = "a private key whose public half is in bootstrap.ssh.authorized_keys"
+        targets = " ".join(shlex.quote(f"{plan.user}@{pi.address}") for pi in pis)
+        found += f"""\
+test -s {KEY} || refuse "{KEY} is missing: {made}, 0600 root"
+told=
+for pi in {targets}; do
+  if {_ssh("known_hosts")} "$pi" sudo -n true; then told=yes; break; fi
+done
+test "$told" || refuse "no Pi admitted {KEY}: see above"
+"""
+    return found
+
+
+def _talosctl(node: str) -> str:
+    return f"{TIMEOUT} talosctl --talosconfig {TALOSCONFIG} --endpoints {node} --nodes {node}"
+
+
+def _ssh(known: str) -> str:
+    checked = f"-o UserKnownHostsFile={known} -o StrictHostKeyChecking=yes"
+    return f"{TIMEOUT} ssh -i {KEY} -o BatchMode=yes {checked}"
+
+
 def _ups(plan: ShutdownPlan) -> str:
-    return f'{HEADING}maxretry = 3\n\n[{plan.ups}]\n  driver = {plan.driver}\n  port = auto\n  desc = "{plan.model}"\n'
+    port = plan.address if plan.driver == "snmp-ups" else "auto"
+    described = plan.model.replace("\\", "\\\\").replace('"', '\\"')
+    entry = f'[{plan.ups}]\n  driver = {plan.driver}\n  port = {port}\n  desc = "{described}"\n'
+    return f"{HEADING}maxretry = 3\n\n{entry}"
 
 
 def _upsmon(plan: ShutdownPlan) -> str:
     return f"""\
 {HEADING}MONITOR {plan.ups}@localhost 1 watcher {PASSWORD} primary
 MINSUPPLIES 1
-POLLFREQ 5
-POLLFREQALERT 5
+POLLFREQ {POLL_SECONDS}
+POLLFREQALERT {POLL_SECONDS}
+HOSTSYNC {SYNC_SECONDS}
+FINALDELAY {FINAL_SECONDS}
 POWERDOWNFLAG /etc/killpower
 # Called on a low battery too, whatever the timer says
 SHUTDOWNCMD "/etc/nut/shutdown-lab now"
@@ -96,12 +165,12 @@ def shutdown_script(plan: ShutdownPlan) -> str:
         "trap '' TERM HUP",
         'say() { logger -t shutdown-lab -- "$*"; }',
         "talos() {",
-        f'  say "$1: shutdown"; timeout 20 talosctl --talosconfig {TALOSCONFIG} --endpoints "$2" --nodes "$2" \\',
-        '    shutdown --force --wait=false || say "$1 did not answer"',
+        '  say "$1: shutdown"',
+        "  " + _talosctl('"$2"') + ' shutdown --force --wait=false || say "$1 did not answer"',
         "}",
         "ssh_off() {",
-        f'  say "$1: shutdown"; timeout 20 ssh -i {KEY} -o BatchMode=yes "$2" sudo systemctl poweroff \\',
-        '    || say "$1 did not answer"',
+        '  say "$1: shutdown"',
+        f'  {_ssh(KNOWN_HOSTS)} "$2" sudo systemctl poweroff || say "$1 did not answer"',
         "}",
     ]
     for stage, steps in groupby(plan.steps, key=lambda step: step.stage):

@@ -178,14 +178,25 @@ def ups_watcher_survives(env: Environment) -> Iterator[Breach]:
             yield Breach(f"{path}.watcher", message, f"add {ups.watcher} to feeds", f"{path}.feeds")
 
 
+@law("network-ups-address")
+def ups_on_the_network_has_an_address(env: Environment) -> Iterator[Breach]:
+    """A watched UPS whose driver asks it over the network has an address."""
+    for path, name, ups in batteries(env):
+        if ups.watcher and ups.driver == "snmp-ups" and ups.address is None:
+            message = f"{ups.watcher} would ask {name} over the network (snmp-ups), and {name} has no address"
+            hint = "add address, its network card's, or a driver for USB such as usbhid-ups"
+            yield Breach(f"{path}.driver", message, hint)
+
+
 @law("network-ups-short", unless=("network-ups-watcher", "network-power-unknown"))
 def battery_outlasts_the_shutdown(env: Environment) -> Iterator[Breach]:
-    """A UPS carries the lab until the last machine is told to shut down."""
+    """A UPS carries the lab until the last machine is told to shut down, though one in each stage be dark."""
     for path, name, ups in batteries(env):
         if ups.watcher is None or ups.runtime_minutes is None:
             continue
         need = shutdown(env, name, by_name(env)[name], dies_with(env, name)).seconds
-        if need > ups.runtime_minutes * 60:
-            message = f"the shutdown takes {need} s from the mains' failure, and {name} lasts {ups.runtime_minutes} min"
+        lasts = ups.runtime_minutes * 60
+        if need > lasts:
+            message = f"the shutdown takes up to {need} s from the mains' failure, and {name} lasts {lasts} s"
             hint = "begin earlier (shutdown_after), or give the stages less time (stage_seconds)"
             yield Breach(f"{path}.runtime_minutes", message, hint, f"{path}.shutdown_after")

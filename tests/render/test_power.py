@@ -8,10 +8,21 @@ import pytest
 
 from model.environment import Environment
 from model.power import dies_with, plan_power
+from model.shutdown import ShutdownPlan
 from render import nut
 from tests.labs import raw, shipped_plan
 
 PITOWER = shipped_plan("pitower").power
+
+
+def _watched(lab: str, **ups: str) -> ShutdownPlan:
+    """homelab's or pitower's UPS with a watcher and what a test says of it."""
+    edited = raw(lab)
+    rack, name = {"homelab": ("main", "rack-ups"), "pitower": ("tower", "eaton")}[lab]
+    edited["network"]["racks"][rack]["ups"][name] |= {"watcher": "jetkvm"} if lab == "homelab" else {}
+    edited["network"]["racks"][rack]["ups"][name] |= ups
+    (found,) = plan_power(Environment.model_validate(edited)).shutdowns
+    return found
 
 
 def _source(lab: str, name: str):
@@ -56,12 +67,34 @@ def test_workers_go_before_what_holds_data_that_before_control_planes_and_the_wa
 
 
 def test_in_a_lab_with_a_bootstrap_cluster_its_agents_go_after_the_control_planes_and_before_its_servers() -> None:
-    edited = raw("homelab")
-    edited["network"]["racks"]["main"]["ups"]["rack-ups"]["watcher"] = "jetkvm"
-    (shutdown,) = plan_power(Environment.model_validate(edited)).shutdowns
+    shutdown = _watched("homelab")
     stages = {step.name: step.stage for step in shutdown.steps}
     assert stages["valinor-1"] < stages["maia-1"] < stages["vala-1"] < stages["jetkvm"]
     assert "ssh_off maia-1 ilmarin@192.168.1.51 &" in nut.files(shutdown)["shutdown-lab.sh"]
+
+
+def test_a_pi_is_told_only_after_it_proved_itself_with_the_key_that_the_data_names() -> None:
+    files = nut.files(_watched("homelab"))
+    pis = raw("homelab")["bootstrap"]["nodes"].values()
+    keys = {f"{pi['address']} {pi['host_key']}" for pi in pis}
+    assert {line for line in files["known_hosts"].splitlines() if not line.startswith("#")} == keys
+    checked = "-o UserKnownHostsFile=/etc/nut/known_hosts -o StrictHostKeyChecking=yes"
+    assert f'{checked} "$2" sudo systemctl poweroff' in files["shutdown-lab.sh"]
+
+
+def test_a_ups_on_the_network_is_asked_at_its_address_and_one_on_usb_is_found() -> None:
+    assert (
+        "  driver = snmp-ups\n  port = 192.168.50.3\n" in nut.files(_watched("homelab", driver="snmp-ups"))["ups.conf"]
+    )
+    assert "  driver = usbhid-ups\n  port = auto\n" in nut.files(_watched("homelab"))["ups.conf"]
+
+
+def test_the_time_a_shutdown_needs_counts_what_a_dark_machine_and_upsmon_take() -> None:
+    shutdown, stages = _watched("pitower"), 3
+    assert shutdown.seconds == 5 + 120 + 15 + 5 + stages * (20 + 60)
+    text = "".join(nut.files(shutdown).values())
+    assert [line for line in ("POLLFREQ 5", "HOSTSYNC 15", "FINALDELAY 5") if f"\n{line}\n" not in text] == []
+    assert text.count("KILL 20 talosctl") == 2, "to be told, and to be asked at the installation"
 
 
 def test_the_password_is_made_on_the_watcher_and_stands_in_no_file() -> None:
@@ -94,10 +127,11 @@ def test_the_shutdown_tells_every_machine_once_and_in_the_plan_s_order(tmp_path)
 
 
 @pytest.mark.real
+@pytest.mark.parametrize("lab", ["homelab", "pitower"])
 @pytest.mark.parametrize("name", ["shutdown-lab.sh", "install.sh"])
-def test_shellcheck_finds_nothing(name: str, tmp_path, require_tool: Callable[[str], str]) -> None:
+def test_shellcheck_finds_nothing(lab: str, name: str, tmp_path, require_tool: Callable[[str], str]) -> None:
     file = tmp_path / name
-    file.write_text(nut.files(PITOWER.shutdowns[0])[name])
+    file.write_text(nut.files(_watched(lab))[name])
     assert shutil.which("sh")
     result = subprocess.run(
         [require_tool("shellcheck"), str(file)], capture_output=True, text=True, timeout=60, check=False

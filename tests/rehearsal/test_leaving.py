@@ -140,6 +140,36 @@ def test_an_up_that_was_cut_off_around_a_leave_is_ended_by_the_next(where: str, 
     assert cluster(life) == (["talos-1", "talos-3"], {"talos-1", "talos-3", "talos-4"})
 
 
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_who_was_cut_off_while_joining_goes_the_usual_way(where: str, living: Callable[[str], Life]) -> None:
+    """An `up` was cut off while istari-4 joined. The page said to delete its entry; the engine refused that, for the
+    entry is protected from its first moment."""
+    life = living("homelab")
+
+    def edit(state: str) -> None:
+        def add(environment: dict[str, Any]) -> None:
+            one = environment["cluster"]["nodes"]["istari-3"] | {"address": "192.168.1.107", "state": state}
+            one |= {"mac": "02:00:00:00:02:07", "port": "usw-pro-24/17"}
+            environment["cluster"]["nodes"]["istari-4"] = one
+
+        life.edited(add)
+
+    edit("member")
+    life.cut_at(f"talos/*/create/{where}/arda-apply-istari-4")
+    assert not life.run("up").well
+    life.cut_at(None)
+    life.edited(lambda _: None)
+    assert "istari-4" in refused(life.run("up"))
+    edit("leaving")
+    assert touched(life.run("up"))["arda-leave-istari-4"] == "create"
+    record = life.world().machines.records["istari-4"]
+    assert record["config"] is None, "what it took is wiped"
+    assert "istari-4" not in cluster(life)[1]
+    life.edited(lambda _: None)
+    assert touched(life.run("up")).items() >= {"arda-leave-istari-4": "delete", "arda-node-istari-4": "delete"}.items()
+    assert touched(life.run("up")) == {}
+
+
 def test_an_entry_that_vanishes_is_refused_before_anything_is_touched(living: Callable[[str], Life]) -> None:
     life = living("turing")
     without(life, "talos-4")

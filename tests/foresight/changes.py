@@ -41,11 +41,15 @@ def _nodes(data: dict[str, Any], role: str) -> list[str]:
 
 
 @st.composite
-def edited(draw: st.DrawFn, any_lab: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(before, after) of a shipped lab, or of any lab at all, and up to four edits of it."""
+def edited(draw: st.DrawFn, any_lab: bool = False, unsure: bool = False) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(before, after) of a shipped lab, or of any lab at all, and up to four edits of it.
+
+    `unsure`: also one after which nobody knows what reboots.
+    """
     before = draw(labs()) if any_lab and draw(st.booleans()) else raw(draw(st.sampled_from(SHIPPED)))
     after = copy.deepcopy(before)
-    for edit in draw(st.lists(st.sampled_from(EDITS), min_size=1, max_size=4, unique=True)):
+    edits = (*EDITS, _contract) if unsure else EDITS
+    for edit in draw(st.lists(st.sampled_from(edits), min_size=1, max_size=4, unique=True)):
         edit(draw, after)
     return before, after
 
@@ -135,7 +139,7 @@ def _join(draw: st.DrawFn, data: dict[str, Any]) -> None:
 
 
 EDITS = (
-    _label, _sysctl, _udev, _udev, _mirror, _resolvers, _time, _talos, _contract, _kubernetes, _mtu, _watchdog,
+    _label, _sysctl, _udev, _udev, _mirror, _resolvers, _time, _talos, _kubernetes, _mtu, _watchdog,
     _extension, _schedulable, _leave, _leave, _delete, _join,
 )  # fmt: skip
 

@@ -30,7 +30,6 @@ def test_fields_and_reboots_are_those_of_the_world(pair: tuple[dict[str, Any], d
     old, new, told = foretold(pair)
     assert old.cluster
     assert new.cluster
-    assume(old.cluster.contract == new.cluster.contract)  # another one hides its fields, and says so
     nodes = {node.name: node for node in told.nodes}
     standing = {node.name: node for node in old.cluster.members}
     for node in new.cluster.members:

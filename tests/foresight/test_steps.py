@@ -42,7 +42,7 @@ def walked(data: st.DataObject, before: walk.Cluster, taken: tuple[Step, ...], t
         found += walk.broken(now)
 
 
-@given(changes.edited(any_lab=True), st.data())
+@given(changes.edited(any_lab=True, unsure=True), st.data())
 @MANY
 def test_an_edit_that_is_let_through_keeps_everything_at_every_moment(
     pair: tuple[dict[str, Any], dict[str, Any]], data: st.DataObject

@@ -11,6 +11,7 @@ from typing import Literal
 
 from model.ea import Network, Rack
 from model.environment import Environment
+from model.hardware import Arch
 from model.netboot import BootEntry, Discovery, NetbootPlan, ipxe_archive, pi_entries
 from model.space import Space, space
 
@@ -180,10 +181,9 @@ def _netboot(
     discovery = None
     if cluster:
         vlan = next(vlan for vlan in vlans if vlan.name == cluster.vlan)
-        named = [node.hardware for node in cluster.nodes.values()]
         last = max((node.address for node in cluster.nodes.values()), default=cluster.vip)
         reach = "our-reservation" if vlan.dhcp == "server" else "router-reservation"
-        discovery = Discovery(boot.default_class or named[0], reach, vlan.space.after(last))
+        discovery = Discovery(_likely_classes(environment, boot.default_class), reach, vlan.space.after(last))
     subnet = str(environment.network.vlans[boot.vlan].subnet)
     loaders = tuple(sorted(boot.loaders))
     return NetbootPlan(
@@ -197,6 +197,17 @@ def _netboot(
         ipxe=ipxe_archive(boot),
         checksums=dict(sorted(boot.checksums.items())),
     )
+
+
+def _likely_classes(environment: Environment, default: str | None) -> dict[Arch, str]:
+    """Architecture → the default class, else one that a node has, else any: of those that may come by iPXE."""
+    nodes = environment.cluster.nodes.values() if environment.cluster else ()
+    found: dict[Arch, str] = {}
+    for name in (*filter(None, (default,)), *(node.hardware for node in nodes), *environment.hardware):
+        hardware = environment.hardware[name]
+        if hardware.firmware in ("bios", "uefi"):
+            found.setdefault(hardware.arch, name)
+    return dict(sorted(found.items()))
 
 
 def _peers(environment: Environment) -> tuple[tuple[str, int, int], ...]:

@@ -70,7 +70,8 @@ class PiEntry:
 class Discovery:
     """What the entry of an unknown machine is filled with, where the log proposes one."""
 
-    hardware: str
+    classes: Mapping[Arch, str]
+    """Architecture → the class that a machine of it is most likely of; left out where none has it."""
     reach: str
     address: str | None
     """A free address beside the cluster's nodes."""

@@ -3,13 +3,13 @@
 Owns its one server block. Refuses everything but reading: no upload, no listing, no other name.
 """
 
-from model.netboot import NetbootPlan
+from model.netboot import Discovery, NetbootPlan, runs_on
 
 SCRIPTS = "/srv/boot"
 IMAGES = "/srv/boot-images"
 LOADERS = "/srv/tftp"
 DISCOVERED = "/var/log/discovered/discovered.log"
-"""The discovery log: on the Pi's disk, so that it outlives the server."""
+"""The discovery log: on the Vala's disk, so that it outlives the server."""
 
 MAC = "(?::|%3A)".join(f"(?<mac{part}>[0-9a-f]{{2}})" for part in range(6))
 """A MAC in a query: iPXE writes its colons as %3A, and nginx takes a query as it comes."""
@@ -46,22 +46,32 @@ def _discovery(netboot: NetbootPlan) -> str:
 
     A machine says of itself what it likes: what is no MAC or no plain word is left out.
     """
-    found = netboot.discovery
-    entry = "# there is no cluster that it could join"
-    if found:
-        address = f"address: {found.address}, " if found.address else ""
-        entry = (
-            f"$discovered_name: {{ class: {found.hardware}, role: worker, {address}"
-            f'mac: "$discovered_mac", reach: {found.reach} }}'
-        )
     return f"""\
 map $arg_mac $discovered_mac {{ default ""; "~^{MAC}$" "{MAC_IN_COLONS}"; }}
 map $arg_name $discovered_name {{ default "machine-1"; "~^machine-[0-9a-f-]{{17}}$" $arg_name; }}
 map $arg_serial $discovered_serial {{ default "-"; "~^[A-Za-z0-9%._-]{{1,64}}$" $arg_serial; }}
 map $arg_model $discovered_model {{ default "-"; "~^[A-Za-z0-9%._,()+-]{{1,64}}$" $arg_model; }}
 map $arg_arch $discovered_arch {{ default "-"; "~^[a-z0-9_]{{1,16}}$" $arg_arch; }}
+map $discovered_arch $discovered_entry {{
+{_entries(netboot.discovery)}
+}}
 log_format discovered escape=none
   '# $time_iso8601 at $remote_addr: model $discovered_model, serial $discovered_serial, $discovered_arch;'
   ' add under cluster.nodes:\\n'
-  '{entry}';
+  '$discovered_entry';
 """
+
+
+def _entries(found: Discovery | None) -> str:
+    """iPXE's word for a machine's architecture → the entry to add, with a class of that architecture."""
+    if found is None:
+        return "  default '# nothing: there is no cluster that it could join';"
+    address = f"address: {found.address}, " if found.address else ""
+    lines = ["default '# nothing yet: no class under hardware is of this architecture and boots by iPXE; add one';"]
+    for arch, hardware in found.classes.items():
+        entry = (
+            f"$discovered_name: {{ class: {hardware}, role: worker, {address}"
+            f'mac: "$discovered_mac", reach: {found.reach} }}'
+        )
+        lines += [f"{name} '{entry}';" for name in runs_on(arch)]
+    return "\n".join(f"  {line}" for line in lines)

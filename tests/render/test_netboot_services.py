@@ -113,9 +113,24 @@ def test_an_unknown_machine_says_what_it_is_where_the_log_hears_it() -> None:
     assert sorted(said) == sorted(heard) == ["arch", "mac", "model", "name", "serial"]
 
 
+def test_the_proposed_entry_has_a_class_of_the_machine_s_own_architecture() -> None:
+    """An arm64 machine was offered the class of amd64 PCs: its image does not start there."""
+    edited = raw("homelab")
+    edited["hardware"]["ampere"] = edited["hardware"]["prodesk-400-g4"] | {"arch": "arm64", "cpu": "arm"}
+    for lab, classes in (
+        (raw("homelab"), {"i386": "prodesk-400-g4", "x86_64": "prodesk-400-g4"}),
+        (edited, {"arm64": "ampere", "i386": "prodesk-400-g4", "x86_64": "prodesk-400-g4"}),
+    ):
+        netboot = planned(lab).network.netboot
+        assert netboot
+        text = nginx.server(netboot)
+        assert dict(re.findall(r"^  (\w+) '\$discovered_name: \{ class: (\S+),", text, re.MULTILINE)) == classes
+        assert "  default '# nothing yet: no class under hardware is of this architecture" in text
+
+
 def test_the_discovery_log_proposes_an_entry_that_is_whole_and_free() -> None:
     text = nginx.server(_netboot())
-    entry = re.search(r"'(\$discovered_name: \{.*\})';", text)
+    entry = re.search(r"x86_64 '(\$discovered_name: \{.*\})';", text)
     assert entry
     import yaml
 

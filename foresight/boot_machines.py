@@ -53,12 +53,12 @@ def machines(environment: Environment, plan: Plan) -> Iterator[Machine]:
     yield from _unknown(environment, plan)
 
 
-def asked(hardware: HardwareClass, name: str) -> tuple[Firmware, ...]:
-    """What a class's firmware may announce when it asks the network."""
+def asked(hardware: HardwareClass) -> tuple[Firmware, ...]:
+    """What a class's firmware may announce when it asks the network; nothing where nobody here knows."""
     if hardware.firmware == "bios":
         return ("bios",)
-    if hardware.firmware == "raspberry-pi":
-        return ("raspberry-pi-4",) if "pi-4" in name else ("raspberry-pi-5",)
+    if hardware.board == "raspberry-pi-4" or hardware.board == "raspberry-pi-5":
+        return (hardware.board,)
     if hardware.firmware == "uefi":
         arm64 = hardware.arch == "arm64"
         return ("uefi-arm64", "uefi-arm64-http") if arm64 else ("uefi-x64", "uefi-x64-9", "uefi-x64-http")
@@ -70,15 +70,14 @@ def _pis(environment: Environment, plan: Plan) -> Iterator[Machine]:
         return
     network = environment.network.vlans[environment.bootstrap.vlan].subnet
     for node in plan.bootstrap.nodes:
-        name = environment.bootstrap.nodes[node.name].hardware
-        hardware = environment.hardware[name]
+        hardware = environment.hardware[environment.bootstrap.nodes[node.name].hardware]
         yield Machine(
             node.name,
             f"bootstrap.nodes.{node.name}",
             "card" if node.persistent else "network",
             node.mac,
             network,
-            () if node.persistent else asked(hardware, name),
+            () if node.persistent else asked(hardware),
             serial=node.serial,
             firmware=hardware.firmware,
         )
@@ -91,8 +90,7 @@ def _nodes(environment: Environment, plan: Plan) -> Iterator[Machine]:
     for node in plan.cluster.nodes:
         if node.state == "lost":
             continue
-        name = environment.cluster.nodes[node.name].hardware
-        hardware = environment.hardware[name]
+        hardware = environment.hardware[environment.cluster.nodes[node.name].hardware]
         disk = next(one.kind for one in hardware.disks.values() if one.role == "system")
         yield Machine(
             node.name,
@@ -100,7 +98,7 @@ def _nodes(environment: Environment, plan: Plan) -> Iterator[Machine]:
             "network" if node.boot == "netboot" else "disk",
             node.mac,
             network,
-            asked(hardware, name) if node.boot == "netboot" else (),
+            asked(hardware) if node.boot == "netboot" else (),
             node.image,
             plan.cluster.talos,
             disk=disk,

@@ -12,6 +12,10 @@ from model.fields import Count, Flag, Lines, Name, Positive, Shape, Text
 
 Arch = Literal["amd64", "arm64"]
 Firmware = Literal["bios", "uefi", "raspberry-pi", "u-boot"]
+Board = Literal["raspberry-pi-3", "raspberry-pi-4", "raspberry-pi-5", "compute-module-4", "compute-module-5"]
+
+NETBOOT_BOARDS: tuple[Board, ...] = ("raspberry-pi-4", "raspberry-pi-5")
+"""Boards whose names of files are known here, so that they can be served and proven."""
 
 
 class Disk(Shape):
@@ -56,6 +60,8 @@ class HardwareClass(Shape):
     """Processor architecture."""
     firmware: Firmware
     """What starts the machine: decides whether and how it can boot from the network."""
+    board: Board | None = None
+    """Which Raspberry Pi it is: decides which files it asks the network for. Needed by those without a card."""
     memory_gib: Positive
     """Memory in GiB."""
     watts: Positive

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from model.ainur import BootstrapNode
 from model.catalogue import boot_configuration
 from model.environment import Environment
+from model.hardware import NETBOOT_BOARDS
 from model.laws.claims import repeated, talos_nodes
 from model.laws.registry import Breach, law
+from model.laws.words import listed
 
 SERIAL = re.compile(r"[0-9a-f]{16}")
 KEY_TYPES = r"ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp\d{3}|sk-ssh-ed25519@openssh\.com|sk-ecdsa-sha2-nistp256@openssh\.com"
@@ -124,6 +126,23 @@ def netbooting_pi_has_boot_services(env: Environment) -> Iterator[Breach]:
         if "sd" not in pi.boot and env.network.netboot is None:
             message = f"{name} has no SD card and boots from the network, where nothing answers"
             yield Breach(f"bootstrap.nodes.{name}.boot", message, "add network.netboot, or a card", "network.netboot")
+
+
+@law("bootstrap-board")
+def netbooting_pi_is_known(env: Environment) -> Iterator[Breach]:
+    """A Pi that boots from the network is of a board whose files are known: each asks for a device tree of its own."""
+    booting: dict[str, list[str]] = {}
+    for name, pi in pis(env):
+        hardware = env.hardware.get(pi.hardware)
+        if "sd" not in pi.boot and hardware and hardware.firmware == "raspberry-pi":
+            booting.setdefault(pi.hardware, []).append(name)
+    for name, names in booting.items():
+        board = env.hardware[name].board
+        if board not in NETBOOT_BOARDS:
+            said = f"is a {board}" if board else "does not say which board it is"
+            message = f"{listed(names)} without an SD card: class {name} {said}, and only known boards are served"
+            hint = f"write board: {' or '.join(NETBOOT_BOARDS)}, if it is one; or add sd to its boot"
+            yield Breach(f"hardware.{name}.board", message, hint, f"bootstrap.nodes.{names[0]}.boot")
 
 
 @law("network-netboot-vlan", unless=("network-vlan-unknown",))

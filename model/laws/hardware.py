@@ -117,6 +117,16 @@ def cpu_fits_arch(env: Environment) -> Iterator[Breach]:
             yield Breach(f"hardware.{name}.cpu", message, f"did you mean {near}?", f"hardware.{name}.arch")
 
 
+@law("hardware-board", unless=("hardware-firmware-arch",))
+def board_is_a_pi(env: Environment) -> Iterator[Breach]:
+    """Only a class that starts as a Raspberry Pi says which board it is."""
+    for name, hardware in env.hardware.items():
+        if hardware.board and hardware.firmware != "raspberry-pi":
+            message = f"{name} is a {hardware.board}, and starts by {hardware.firmware}"
+            hint = "write firmware: raspberry-pi, or leave board out"
+            yield Breach(f"hardware.{name}.board", message, hint, f"hardware.{name}.firmware")
+
+
 @law("hardware-overlay-unknown")
 def overlay_known(env: Environment) -> Iterator[Breach]:
     """An overlay is one that Talos publishes."""

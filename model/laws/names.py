@@ -22,6 +22,22 @@ RESERVED = {
 """Names that mean something already, and what."""
 
 
+TAGS = {
+    "pi": "Raspberry Pis",
+    "ipxe": "iPXE",
+    "bios": "BIOS machines",
+    "efi-x64": "UEFI machines",
+    "efi-arm64": "UEFI machines for arm64",
+    "http-efi-x64": "UEFI machines that boot over HTTP",
+    "http-efi-arm64": "UEFI machines for arm64 that boot over HTTP",
+    "known": "every machine that has a reservation",
+    "known-othernet": "machines with a reservation elsewhere",
+    "bootp": "machines that ask by BOOTP",
+    "dhcp": "machines that ask by DHCP",
+}
+"""Tags that dnsmasq gives machines, ours and its own, and whom they mean. A VLAN's name is a tag too."""
+
+
 def named(env: Environment) -> Iterator[tuple[str, str]]:
     """(name, path) of everything that gets a record in the internal zone."""
     if env.bootstrap:
@@ -47,6 +63,15 @@ def name_free(env: Environment) -> Iterator[Breach]:
     for name, path in named(env):
         if name in RESERVED:
             yield Breach(path, f"'{name}' is taken: {RESERVED[name]}", f"did you mean '{name}-1'?")
+
+
+@law("name-vlan-tag")
+def vlan_is_no_other_tag(env: Environment) -> Iterator[Breach]:
+    """No VLAN is called what dnsmasq calls a kind of machine: its lines for that kind would be for the whole VLAN."""
+    for name in env.network.vlans:
+        if name in TAGS:
+            message = f"'{name}' is what dnsmasq calls {TAGS[name]}: what is meant for them would go to the whole VLAN"
+            yield Breach(f"network.vlans.{name}", message, f"did you mean '{name}-lan'?")
 
 
 @law("name-numeric")

@@ -237,23 +237,52 @@ def leases_lie_in_one_place(env: Environment, tree: Tree) -> Iterator[Breach]:
     leasing = [name for name, vlan in env.network.vlans.items() if vlan.dhcp and vlan.dhcp.mode == "server"]
     if env.bootstrap is None or not leasing:
         return
+    for path, body in _workloads(env.bootstrap.name, tree):
+        if trouble := _several(body):
+            message = f"{path} runs dnsmasq {trouble}, each with leases of its own"
+            hint = "make it a Deployment with replicas: 1 and strategy: { type: Recreate }, or set mode: proxy"
+            yield Breach(f"network.vlans.{leasing[0]}.dhcp.mode", message, hint, "bootstrap")
+
+
+@tree_law("network-dhcp-leases-behind", "warning", unless=("network-dhcp-replicas",))
+def leases_stay_with_their_pod(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """Where our dnsmasq leases and keeps that on a disk of its node, its pod stays on one node: it would begin anew."""
+    leasing = [name for name, vlan in env.network.vlans.items() if vlan.dhcp and vlan.dhcp.mode == "server"]
+    servers = [name for name, pi in env.bootstrap.nodes.items() if pi.role == "server"] if env.bootstrap else []
+    if env.bootstrap is None or not leasing or len(servers) < 2:
+        return
+    for path, body in _workloads(env.bootstrap.name, tree):
+        if _wanders(body):
+            message = f"{path} keeps its leases on one of {listed(servers)}, and may start on another one without them"
+            hint = f"pin it: nodeSelector: {{ kubernetes.io/hostname: {servers[0]} }}; or set mode: proxy"
+            yield Breach(f"network.vlans.{leasing[0]}.dhcp.mode", message, hint, "bootstrap.nodes")
+
+
+def _workloads(cluster: str, tree: Tree) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """(path, body) of every workload of a cluster's folders that runs our dnsmasq."""
     for path in sorted(tree):
-        if not (path.startswith(f"{env.bootstrap.name}/") and path.endswith((".yaml", ".yml"))):
-            continue
-        for body in documents(tree[path]):
-            trouble = _several(body) if _runs_dnsmasq(body) else None
-            if trouble:
-                where = f"network.vlans.{leasing[0]}.dhcp.mode"
-                hint = "make it a Deployment with replicas: 1 and strategy: { type: Recreate }, or set mode: proxy"
-                yield Breach(where, f"{path} runs dnsmasq {trouble}, each with leases of its own", hint, "bootstrap")
+        if path.startswith(f"{cluster}/") and path.endswith((".yaml", ".yml")):
+            yield from ((path, body) for body in documents(tree[path]) if _runs_dnsmasq(body))
+
+
+def _wanders(body: Mapping[str, Any]) -> bool:
+    pinned = "kubernetes.io/hostname" in _map(_pod(body).get("nodeSelector"))
+    return not pinned and any("hostPath" in one for one in _volumes(body))
+
+
+def _pod(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _map(_map(_map(body.get("spec")).get("template")).get("spec"))
+
+
+def _volumes(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    volumes = _pod(body).get("volumes")
+    return [_map(one) for one in volumes] if isinstance(volumes, list) else []
 
 
 def _runs_dnsmasq(body: Mapping[str, Any]) -> bool:
     if body.get("kind") not in ("DaemonSet", "Deployment", "StatefulSet"):
         return False
-    volumes = _map(_map(_map(body.get("spec")).get("template")).get("spec")).get("volumes")
-    held = [_map(_map(one).get("configMap")).get("name") for one in volumes] if isinstance(volumes, list) else []
-    return "dnsmasq" in held
+    return "dnsmasq" in [_map(one.get("configMap")).get("name") for one in _volumes(body)]
 
 
 def _map(value: object) -> Mapping[str, Any]:

@@ -85,7 +85,12 @@ def pi() -> dict[str, Any]:
         "sd": {"kind": "sd", "size_gb": 64, "role": "system"},
         "nvme": {"kind": "nvme", "size_gb": 128, "role": "data"},
     }
-    return {"arch": "arm64", "firmware": "raspberry-pi", "memory_gib": 8, "watts": 15, "nics": ["eth0"], "disks": disks}
+    return {"arch": "arm64", "firmware": "raspberry-pi", "board": "raspberry-pi-5"} | {
+        "memory_gib": 8,
+        "watts": 15,
+        "nics": ["eth0"],
+        "disks": disks,
+    }
 
 
 def host_key(index: int) -> str:

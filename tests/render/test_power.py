@@ -126,6 +126,21 @@ def test_the_shutdown_tells_every_machine_once_and_in_the_plan_s_order(tmp_path)
     assert ran.stdout == "off -h +0\n"
 
 
+def test_a_machine_that_hangs_holds_the_shutdown_no_longer_than_it_is_given(tmp_path) -> None:
+    """The shutdown ignores TERM, so what it starts does too, and ssh would hang until TCP gives up."""
+    script = nut.shutdown_script(_watched("homelab")).replace("exec /sbin/shutdown", "echo off")
+    script = script.replace("--signal=KILL 20 ", "--signal=KILL 0.2 ")
+    for name, body in {"ssh": "/bin/sleep 60", "talosctl": "/bin/sleep 60", "sleep": "true", "logger": "true"}.items():
+        shim = tmp_path / name
+        shim.write_text(f"#!/bin/sh\nexec {body}\n")
+        shim.chmod(0o755)
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    ran = subprocess.run(
+        ["sh", "-c", script, "x", "now"], env=env, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert ran.stdout == "off -h +0\n"
+
+
 @pytest.mark.real
 @pytest.mark.parametrize("lab", ["homelab", "pitower"])
 @pytest.mark.parametrize("name", ["shutdown-lab.sh", "install.sh"])

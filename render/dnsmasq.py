@@ -3,6 +3,7 @@
 Owns `dnsmasq.conf`. Refuses VLANs that are the router's alone: dnsmasq listens only where the data says it answers.
 """
 
+import re
 from ipaddress import IPv4Address, IPv4Network
 
 from jinja2 import BaseLoader, Environment, StrictUndefined
@@ -64,6 +65,9 @@ dhcp-option=tag:{{ vlan.name }},option:router,{{ vlan.gateway }}
 {% if dns -%}
 dhcp-option=tag:{{ vlan.name }},option:dns-server,{{ dns }}
 {% endif -%}
+{% if time -%}
+dhcp-option=tag:{{ vlan.name }},option:ntp-server,{{ time }}
+{% endif -%}
 {% for host in vlan.reserved -%}
 dhcp-host={{ host.mac }},{{ host.address }},{{ host.name }}
 {% endfor %}
@@ -119,11 +123,17 @@ def configuration(network: NetworkPlan) -> str:
         resolvers=network.resolvers,
         hosts=network.hosts,
         leases=LEASES,
+        time=_time(network.time_servers),
         alone=bool(answered) and all(vlan.dhcp == "server" for vlan in answered),
         vlans=[_vlan(vlan, network.hosts) for vlan in answered],
         netboot=network.netboot,
         **(_boot(network.netboot, answered) if network.netboot else {}),
     )
+
+
+def _time(servers: tuple[str, ...]) -> str:
+    """Time servers that DHCP can tell of: option 42 has room for addresses only (RFC 2132, 8.3)."""
+    return ",".join(one for one in servers if re.fullmatch(r"\d+(\.\d+){3}", one))
 
 
 def _vlan(vlan: VlanPlan, hosts: tuple[Host, ...]) -> dict[str, object]:

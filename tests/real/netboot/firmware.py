@@ -19,6 +19,8 @@ HEADER = struct.Struct("!BBBBIHH4s4s4s4s16s64s128s")
 BROADCAST = "255.255.255.255"
 # What PXE firmware asks to be told: mask, router, name, boot size, root, vendor, server, TFTP name, file, 128-135, …
 WANTED = bytes([1, 2, 3, 4, 5, 6, 12, 13, 15, 17, 43, 54, 60, 66, 67, 97, 128, 129, 130, 131, 132, 133, 134, 135])
+TIME = bytes([42])
+"""What a machine that runs already asks besides: its clock."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def _packet(who: Firmware, kind: int, transaction: int, address: str, more: dict
         97: b"\x00" + bytes.fromhex(who.identity),
     }
     user = {77: who.user.encode()} if who.user else {}
-    asked = {53: bytes([kind]), 55: WANTED, 57: struct.pack("!H", 1472)}
+    asked = {53: bytes([kind]), 55: WANTED + (b"" if who.vendor else TIME), 57: struct.pack("!H", 1472)}
     options = {**asked, **(boots if who.vendor else {}), **user, **more}
     body = b"".join(bytes([code, len(value)]) + value for code, value in sorted(options.items()))
     return header + COOKIE + body + b"\xff"

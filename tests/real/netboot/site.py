@@ -212,9 +212,10 @@ class Site:
 
 
 def leasing() -> dict[str, Any]:
-    """homelab's raw data with a dnsmasq that leases itself."""
+    """homelab's raw data with a dnsmasq that leases itself, and a time server that DHCP can tell of."""
     edited = raw("homelab")
     edited["network"]["vlans"]["lab"]["dhcp"]["mode"] = "server"
+    edited["network"]["time_servers"] = ["192.168.1.1", "time.cloudflare.com"]
     for node in edited["cluster"]["nodes"].values():
         node["reach"] = "our-reservation"
     return edited

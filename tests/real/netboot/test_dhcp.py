@@ -133,6 +133,7 @@ def test_as_server_a_lease_is_given_kept_on_disk_and_complete(server_site: Site)
     assert ack["kind"] == "ACK"
     assert 150 <= int(ack["address"].rpartition(".")[2]) <= 199
     assert bytes.fromhex(ack["options"]["3"]) == bytes([192, 168, 1, 1]), "its gateway"
+    assert bytes.fromhex(ack["options"]["42"]) == bytes([192, 168, 1, 1]), "its clock; a name has no place there"
     assert UNKNOWN in server_site.net.path("/var/lib/dnsmasq/dnsmasq.leases").read_text()
 
 

@@ -95,13 +95,14 @@ def cni_gate(cluster: ClusterPlan, namespace: str) -> str:
     No agent of a worker is waited for: a machine that is down must not hold back the others.
     """
     kinds = " ".join(sorted({f"crd/{_plural(body['kind'])}.cilium.io" for body in announced(cluster).values()}))
-    established = f"  k wait --for=condition=Established {kinds} --timeout=5s 2>&1 >/dev/null\n" if kinds else ""
+    established = f"  failing wait --for=condition=Established {kinds} --timeout=5s\n" if kinds else ""
     return f"""\
-{KUBE}cilium_trouble() {{
-  k -n {namespace} rollout status deployment/cilium-operator --timeout=5s 2>&1 >/dev/null
+{KUBE}failing() {{ told=$(k "$@" 2>&1) || echo "${{told:-kubectl $* failed}}"; }}
+cilium_trouble() {{
+  failing -n {namespace} rollout status deployment/cilium-operator --timeout=5s
 {established}  for each in {" ".join(node.name for node in cluster.control_planes)}; do
-    k -n {namespace} wait pod -l k8s-app=cilium --field-selector "spec.nodeName=$each" \\
-      --for=condition=Ready --timeout=5s 2>&1 >/dev/null || echo "no agent of Cilium is ready on $each"
+    told=$(k -n {namespace} wait pod -l k8s-app=cilium --field-selector "spec.nodeName=$each" \\
+      --for=condition=Ready --timeout=5s 2>&1) || echo "no agent of Cilium is ready on $each: $told"
   done
 }}
 n=0

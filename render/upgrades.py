@@ -7,6 +7,7 @@ A `create` meets a machine that may not be of this cluster yet, and then has not
 was, and waits for it.
 """
 
+import hashlib
 import shlex
 from collections.abc import Sequence
 
@@ -20,6 +21,8 @@ STORAGE = {
 """Storage kind → what to look at, where its health stands, what is well (a detached Longhorn volume is `unknown`)."""
 NO_EXTENSIONS = ("schematic", "modules.dep")
 """What `talosctl get extensionstatus` lists beside extensions: the image's own schematic, the kernel's modules."""
+MARK = "iluvatar-upgrading"
+"""Annotation of the first control plane's Node while Kubernetes is upgraded: the version it is upgraded to."""
 MOST_MINORS = 2
 """How many minors an upgrade of Talos may skip over to."""
 
@@ -30,7 +33,7 @@ minors() { echo $(($(number "$2") / 1000 - $(number "$1") / 1000)); }
 
 
 def snapshot(cluster: ClusterPlan, *, standing: bool) -> str:
-    """Etcd's data into a file of its owner's, before anything of these versions is upgraded.
+    """Etcd's data into a file of its owner's, before anything of these versions and images is upgraded.
 
     Not `standing`: no control plane may answer yet, and then there is nothing to keep.
     """
@@ -49,6 +52,7 @@ mkdir -p "$folder" || die "cluster.upgrades.snapshots: $folder cannot be made"
 file=$folder/{cluster.name}-$(date -u +%Y%m%dT%H%M%SZ).etcd
 said=$(t -e "$at" -n "$at" etcd snapshot "$file" 2>&1) || die "etcd's snapshot failed: $said"
 echo "before Talos {cluster.talos}, Kubernetes {cluster.kubernetes}: $file"
+# for the images {_images(cluster)}
 """
 
 
@@ -186,26 +190,32 @@ echo "{node.name} runs $have"
 def upgrade_kubernetes(cluster: ClusterPlan, *, standing: bool) -> str:
     """Bring control plane and kubelets to the cluster's Kubernetes version, if a kubelet runs another.
 
-    Kubelets come last in an upgrade, so where all of them run it, everything does.
+    After the kubelets come Talos' own manifests: a mark on a Node, from begin to end, tells of an upgrade that was cut
+    off between, and goes through all of it again.
     """
+    marked = cluster.control_planes[0].name
+    columns = f"N:.metadata.name,V:.status.nodeInfo.kubeletVersion,M:.metadata.annotations.{MARK}"
     wanted = cluster.kubernetes
     silent = 'die "no kubeconfig from the control plane: $kube"'
     if not standing:
         silent = '{ echo "no Kubernetes yet: nothing to upgrade"; exit 0; }'
     return f"""\
 {BASE}{K}{_VERSIONS}{_kubeconfig(cluster.control_planes, silent)}kubelets() {{
-  k get nodes --no-headers -o custom-columns=N:.metadata.name,V:.status.nodeInfo.kubeletVersion 2>&1
+  k get nodes --no-headers -o custom-columns={columns}
 }}
 n=0
-until seen=$(kubelets); do
+until seen=$(kubelets 2>/dev/null); do
   n=$((n + 1))
-  case $n in 60) die "the Kubernetes API does not answer: $seen" ;; esac
+  case $n in 60) die "the Kubernetes API does not answer: $(kubelets 2>&1)" ;; esac
   sleep 10
 done
-old=$(printf '%s\\n' "$seen" | while read -r _ runs; do
+old=$(printf '%s\\n' "$seen" | while read -r _ runs _; do
   case $runs in '' | {wanted}) ;; *) echo "$runs" ;; esac
 done)
-case $old in '') echo "every kubelet runs {wanted}"; exit 0 ;; esac
+cut=$(printf '%s\\n' "$seen" | while read -r _ _ mark; do
+  case $mark in '' | '<none>') ;; *) echo "$mark" ;; esac
+done)
+case $old$cut in '') echo "every kubelet runs {wanted}"; exit 0 ;; esac
 for each in $old; do
   case $(minors "$each" {wanted}) in
     0 | 1) ;;
@@ -214,21 +224,33 @@ for each in $old; do
   esac
 done
 said=$(k wait --for=condition=Ready nodes --all --timeout=5m 2>&1) || die "not every node is Ready: $said"
+said=$(k annotate --overwrite node {marked} {MARK}={wanted} 2>&1) || die "{marked} could not be marked: $said"
 said=$(t -e "$at" -n "$at" upgrade-k8s --to {wanted.removeprefix("v")} --with-docs=false \\
   --with-examples=false 2>&1) || die "Kubernetes was not upgraded to {wanted}: $said"
+said=$(k annotate node {marked} {MARK}- 2>&1) || die "the mark {MARK} of {marked} could not be taken away: $said"
 echo "Kubernetes {wanted}"
 """
 
 
 def _kubeconfig(control_planes: Sequence[ClusterNodePlan], silent: str) -> str:
-    """A kubeconfig in `$kube`, and in `$at` who gave it: the first that does, for one may not have joined yet."""
+    """A kubeconfig in `$kube`, and in `$at` who gave it: the first that does, for one may not have joined yet.
+
+    Where nobody does, `$kube` is what the last one said.
+    """
     return f"""\
 for at in {" ".join(node.address for node in control_planes)}; do
-  kube=$(t -e "$at" -n "$at" kubeconfig - 2>&1) && break
+  kube=$(t -e "$at" -n "$at" kubeconfig - 2>/dev/null) && break
+  kube=$(t -e "$at" -n "$at" kubeconfig - 2>&1 >/dev/null)
   at=
 done
 case $at in '') {silent} ;; esac
 """
+
+
+def _images(cluster: ClusterPlan) -> str:
+    """What the nodes run, by which a change of an image alone is known; one node more of a class changes nothing."""
+    told = sorted({f"{node.image.hardware}={node.image.installer}" for node in cluster.members})
+    return hashlib.sha256(" ".join(told).encode()).hexdigest()[:12]
 
 
 def _folder(path: str) -> str:

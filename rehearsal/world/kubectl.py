@@ -8,7 +8,7 @@ deletes by hand ``kubectl_delete``'s, what has to do with leaving ``leaving``'s.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rehearsal.world.errors import Refusal
 from rehearsal.world.host_tools import Call, Failed, Result, Tool
@@ -67,9 +67,22 @@ def _kubectl(call: Call) -> Result:
     options, found = parsed("kubectl", call.argv[1:], _EVERYWHERE | dict(command.options), _SHORT)
     try:
         cluster = _reached(call, options)
-        return command.run(Asked(call, options, found[len(name.split()) :], cluster))
+        done = command.run(Asked(call, options, found[len(name.split()) :], cluster))
     except Refusal as refusal:
         raise Failed(f"error: {refusal.message}") from refusal
+    return done if "raw" in options else replace(done, stderr=_discovery(cluster) + done.stderr)
+
+
+def _discovery(cluster: Cluster) -> str:
+    """What client-go says on standard error of each aggregated API whose server is away, and then goes on."""
+    said = ""
+    for service in cluster.objects("APIService"):
+        conditions = (service.get("status") or {}).get("conditions") or ()
+        if any(each["type"] == "Available" and each["status"] == "False" for each in conditions):
+            api = "{group}/{version}".format_map(service["spec"])
+            why = f"couldn't get resource list for {api}: the server is currently unable to handle the request"
+            said += f'E0101 00:00:00.000000       1 memcache.go:287] "Unhandled Error" err="{why}"\n'
+    return said
 
 
 def _version(call: Call, release: str) -> Result:

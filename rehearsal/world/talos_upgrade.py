@@ -104,7 +104,10 @@ def _etcd_allows(world: World, node: Node) -> None:
 
 
 def upgrade_kubernetes(world: World, node: Node, to: str) -> list[str]:
-    """Control plane first, node by node, then every kubelet; gives talosctl's lines."""
+    """Control plane first, node by node, then every kubelet, then Talos' manifests; gives talosctl's lines.
+
+    What runs the version already is left alone (``pkg/cluster/kubernetes/talos_managed.go``).
+    """
     cluster = world.talos.clusters[node.authority]
     nodes = [each for each in world.talos.nodes() if each.hostname in cluster["nodes"]]
     down = [each.hostname for each in nodes if not each.running]
@@ -119,10 +122,11 @@ def upgrade_kubernetes(world: World, node: Node, to: str) -> list[str]:
     told = [f"automatically detected the lowest Kubernetes version {lowest}"]
     for part in ("control plane", "kubelet"):
         for each in nodes:
-            if part == "kubelet" or each.kind == "controlplane":
-                _set_version(each, wanted, part)
+            if (part == "kubelet" or each.kind == "controlplane") and _set_version(each, wanted, part):
                 world.journal(f"upgrade {part}", kind="kubernetes", subject=each.hostname)
                 told.append(f'updating {part} on "{each.record["address"]}": {wanted}')
+    world.journal("sync manifests", kind="kubernetes", subject=cluster["name"])
+    told.append("updating manifests")
     world.kubernetes.clusters[cluster["name"]].record["version"] = wanted
     world.talos.settle()
     return told
@@ -137,12 +141,16 @@ def _path(version: str) -> str:
     return ".".join(version.removeprefix("v").split(".")[:2])
 
 
-def _set_version(node: Node, version: str, part: str) -> None:
-    """Patch the configuration that the node runs, as talosctl does."""
+def _set_version(node: Node, version: str, part: str) -> bool:
+    """Patch the configuration that the node runs, as talosctl does; whether there was anything to patch."""
+    changed = False
     documents = copy.deepcopy(talos_config.parse(node.record["config"]))
     main = main_document(documents)
     places = [main["machine"]["kubelet"]] if part == "kubelet" else [main["cluster"].get(name) for name in _IMAGES]
     for place in places:
         if place and "image" in place:
-            place["image"] = f"{place['image'].rpartition(':')[0]}:{version}"
+            name, _, before = place["image"].rpartition(":")
+            changed = changed or before != version
+            place["image"] = f"{name}:{version}"
     node.record["config"] = talos_config.text_of(documents)
+    return changed

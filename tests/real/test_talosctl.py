@@ -100,6 +100,7 @@ def test_talosctl_takes_its_configuration_from_a_pipe(require_tool: Callable[[st
         ["version"],
         ["kubeconfig", "-"],
         ["etcd", "members"],
+        ["get", "machinestatus", "-o", "jsonpath={.spec.stage}"],
         ["upgrade", "--image", "x", "--timeout", "2s"],
     ):
         done = run(*piped, *at, *words, stdin=config)

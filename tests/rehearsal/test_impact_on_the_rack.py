@@ -124,6 +124,7 @@ def test_an_edit_does_what_was_foretold(edit: Edit, life: Life) -> None:
     staying = [node for node in told.nodes if node.touch == "changes"]
     assert rebooted == {node.name for node in staying if node.image or node.reboot.verdict == "yes"}
     touched = {step.name: step.operation.value for step in run.transcript.changed()}
+    assert {step.resource for step in told.steps} <= touched.keys(), "what is foretold comes"
     assert in_order(told.steps, [entry["resource"] for entry in did if entry.get("resource")])
     for effect in told.effects:
         assert (

@@ -2,7 +2,10 @@
 
 import pytest
 
+from foresight import boot
+from model.environment import Environment
 from tests.foresight.mutants import PI, conf, exported, gone, line, pi, troubles
+from tests.labs import planned, raw
 
 PI_MUTANTS = {
     "option 43 says something else": (
@@ -104,3 +107,22 @@ def test_a_root_that_another_vlan_has_is_both_out_of_reach_and_given_away() -> N
 
 def test_a_pi_whose_seed_is_served_comes_up_without_a_word() -> None:
     assert troubles(lambda served: served, machine="maia-1") == []
+
+
+@pytest.mark.parametrize(
+    ("board", "shown"), [("raspberry-pi-4", "Raspberry Pi 4"), ("raspberry-pi-5", "Raspberry Pi 5")]
+)
+def test_a_pi_is_walked_as_the_board_that_its_class_names_whatever_the_class_is_called(board: str, shown: str) -> None:
+    edited = raw("homelab")
+    edited["hardware"]["raspberry-pi-5-8gb"]["board"] = f"raspberry-pi-{generation}"
+    chains = boot.prove(Environment.model_validate(edited), planned(edited)).chains
+    assert [one.firmware for one in chains if one.machine == "maia-1"] == [
+        f"Raspberry Pi {generation} (architecture 0)"
+    ]
+
+
+def test_a_board_whose_files_nobody_knows_is_walked_as_no_other() -> None:
+    edited = raw("homelab")
+    edited["hardware"]["raspberry-pi-5-8gb"]["board"] = "compute-module-4"
+    chains = boot.prove(Environment.model_validate(edited), planned(edited)).chains
+    assert {one.end for one in chains if one.machine == "maia-1"} == {"nothing"}

@@ -44,7 +44,7 @@ def _found(cluster: ClusterPlan, node: ClusterNodePlan) -> str:
     voters = ""
     if node.role == "control-plane":
         voters = f"""\
-members=$(t -n "$at" etcd members 2>&1) || die "etcd does not answer on $at: $members"
+members=$(t -n "$at" etcd members) || die "etcd does not answer on $at: see above"
 id=$(printf '%s\\n' "$members" | while read -r _ id host _; do
   case $host in {node.name}) echo "$id" ;; esac
 done)
@@ -56,10 +56,10 @@ t() {{ printf '%s' "$config" | talosctl --talosconfig /dev/stdin -e {endpoints} 
 k() {{ printf '%s' "$kube" | kubectl --kubeconfig /dev/stdin "$@"; }}
 die() {{ echo "{node.name} does not go yet: $*" >&2; exit 1; }}
 for at in {others}; do
-  kube=$(t -n "$at" kubeconfig - 2>&1) && break
+  kube=$(t -n "$at" kubeconfig -) && break
   at=
 done
-case $at in '') die "no kubeconfig from another control plane: $kube" ;; esac
+case $at in '') die "no kubeconfig from another control plane: see above" ;; esac
 there=$(k get node {node.name} --ignore-not-found -o name)
 {voters}answers=
 if t -n {node.address} version >/dev/null 2>&1; then answers=yes; fi

@@ -65,9 +65,11 @@ log_format discovered escape=none
 def _entries(found: Discovery | None) -> str:
     """iPXE's word for a machine's architecture → the entry to add, with a class of that architecture."""
     if found is None:
-        return "  default '# nothing: there is no cluster that it could join';"
+        return "  default '# $discovered_mac: nothing, there is no cluster that it could join';"
     address = f"address: {found.address}, " if found.address else ""
-    lines = ["default '# nothing yet: no class under hardware is of this architecture and boots by iPXE; add one';"]
+    lines = [
+        "default '# $discovered_mac: nothing yet, no class under hardware is of this architecture and boots by iPXE';"
+    ]
     for arch, hardware in found.classes.items():
         entry = (
             f"$discovered_name: {{ class: {hardware}, role: worker, {address}"

@@ -125,7 +125,7 @@ def test_the_proposed_entry_has_a_class_of_the_machine_s_own_architecture() -> N
         assert netboot
         text = nginx.server(netboot)
         assert dict(re.findall(r"^  (\w+) '\$discovered_name: \{ class: (\S+),", text, re.MULTILINE)) == classes
-        assert "  default '# nothing yet: no class under hardware is of this architecture" in text
+        assert "  default '# $discovered_mac: nothing yet, no class under hardware is of this architecture" in text
 
 
 def test_the_discovery_log_proposes_an_entry_that_is_whole_and_free() -> None:

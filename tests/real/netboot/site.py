@@ -85,7 +85,9 @@ def contained(container: dict[str, Any]) -> list[str]:
     kept = [f"+{one.lower()}" for one in declared["capabilities"].get("add", ())]
     assert declared["capabilities"]["drop"] == ["ALL"], "what the runtime leaves otherwise is not known here"
     user, group = declared.get("runAsUser", 0), declared.get("runAsGroup", 0)
-    privileges = ["setpriv", f"--reuid={user}", f"--regid={group}", "--clear-groups", "--inh-caps=-all"]
+    # An ordinary user's namespace has no groups to clear
+    groups = "--keep-groups" if OUTSIDE_ROOT else "--clear-groups"
+    privileges = ["setpriv", f"--reuid={user}", f"--regid={group}", groups, "--inh-caps=-all"]
     privileges += [f"--bounding-set={','.join(['-all', *kept])}"]
     privileges += ["--no-new-privs"] if declared.get("allowPrivilegeEscalation") is False else []
     mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}

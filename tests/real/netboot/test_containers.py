@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -64,7 +65,7 @@ def test_the_discovery_log_does_not_grow_for_ever(bare: Site) -> None:
     with log.open("a") as grown:
         grown.write("# told before\n" * 100_000)
     bare.net.wait("it is put aside", lambda: aside.exists() and log.stat().st_size == 0)
-    ask = f"http://{bare.address}/unknown.ipxe?mac=02:00:00:00:99:01"
+    ask = f"http://{bare.address}/unknown.ipxe?mac=02:00:00:00:99:01&arch=x86_64"
     bare.net.run("desk", "curl", "--silent", "--fail", "--output", "/dev/null", ask)
     bare.net.wait("nginx writes on", lambda: '"02:00:00:00:99:01"' in log.read_text())
 
@@ -72,7 +73,7 @@ def test_the_discovery_log_does_not_grow_for_ever(bare: Site) -> None:
 def test_the_builder_brings_its_files_without_any_capability(bare: Site) -> None:
     loader = b"a loader" * 1000
     bare.net.write("/srv/publisher/loader", loader)
-    bare.net.start("publisher", "server", "python3", "-m", "http.server", "--directory", "/srv/publisher", "8000")
+    bare.net.start("publisher", "server", sys.executable, "-m", "http.server", "--directory", "/srv/publisher", "8000")
     bare.net.wait("the publisher listens", lambda: ":8000" in bare.net.run("server", "ss", "-Hltn"))
     hashed = hashlib.sha256(loader).hexdigest()
     bare.start_builder(f"tftp/loader sha256:{hashed} http://127.0.0.1:8000/loader\n")

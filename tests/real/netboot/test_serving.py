@@ -72,7 +72,9 @@ def test_a_machine_that_nobody_listed_is_written_down_with_the_entry_to_add(serv
     arm = "mac=02%3A00%3A00%3A00%3A99%3A02&arch=arm64"
     assert _get(served, f"/unknown.ipxe?{arm}")[0] == "200"
     heading, entry, *other = served.net.path("/var/log/discovered/discovered.log").read_text().splitlines()
-    assert "nothing yet: no class under hardware" in other[1], "homelab has no PC with arm64"
+    assert other[1].startswith("# 02:00:00:00:99:02: nothing yet, no class under hardware"), (
+        "homelab has no PC with arm64"
+    )
     assert "model HP%20ProDesk%20(SFF), serial MXL1234, x86_64" in heading
     (name, values), *others = yaml.safe_load(entry).items()
     assert (name, values["mac"], others) == ("machine-02-00-00-00-99-01", "02:00:00:00:99:01", [])

@@ -81,8 +81,8 @@ def bundle_of(life: Life) -> dict[str, Any]:
     }
 
 
-def test_a_cluster_that_stood_before_is_taken_over_as_it_runs(stood: Life, tmp_path: Path, engine: Path) -> None:
-    """Its machines, its etcd and its nodes; what somebody installed in it is another matter."""
+def taken_over(stood: Life, tmp_path: Path, engine: Path, **versions: str) -> Life:
+    """A stack that knows nothing yet of a cluster that runs: machines, etcd, nodes; `versions` as its file has it."""
     file = tmp_path / "secrets.yaml"
     file.write_text(yaml.safe_dump(bundle_of(stood)))
     old = stood.world()
@@ -90,6 +90,7 @@ def test_a_cluster_that_stood_before_is_taken_over_as_it_runs(stood: Life, tmp_p
     running = old.kubernetes.records["arda"] | {"objects": nodes, "releases": {}}
 
     def already(world: World) -> None:
+        world.data["clock"] = old.clock.now  # or its machines would still be booting
         world.machines.records.update(old.machines.records)
         world.talos.clusters.update(old.talos.clusters)
         world.factory.register(old.factory.text(runs(old.machines.records["valinor-1"]).schematic or ""))
@@ -97,9 +98,20 @@ def test_a_cluster_that_stood_before_is_taken_over_as_it_runs(stood: Life, tmp_p
 
     life = Life("homelab", tmp_path / "adopted", engine)
     life.folder.mkdir()
-    life.edited(lambda environment: environment["cluster"].update(adopt_secrets=str(file)))
+
+    def adopt(environment: dict[str, Any]) -> None:
+        environment["cluster"]["adopt_secrets"] = str(file)
+        environment["versions"].update(versions)
+
+    life.edited(adopt)
     life.run("preview", fresh=True)
     life.change(already)
+    return life
+
+
+def test_a_cluster_that_stood_before_is_taken_over_as_it_runs(stood: Life, tmp_path: Path, engine: Path) -> None:
+    """Its machines, its etcd and its nodes; what somebody installed in it is another matter."""
+    old, life = stood.world(), taken_over(stood, tmp_path, engine)
     done = touched(life.run("up"))
     assert done["arda-secrets"] == "import"
     assert "arda-bootstrap" not in done
@@ -109,5 +121,18 @@ def test_a_cluster_that_stood_before_is_taken_over_as_it_runs(stood: Life, tmp_p
     }
     done_to_machines = {entry["operation"] for entry in now.entries() if entry["kind"] == "talos"}
     assert not done_to_machines & {"install", "upgrade", "bootstrap etcd", "reboot"}
-    file.unlink()
+    (tmp_path / "secrets.yaml").unlink()
     assert touched(life.run("up")) == {}, "the bundle is read once"
+
+
+def test_a_node_that_is_off_when_its_cluster_is_taken_over_is_not_passed_by(
+    stood: Life, tmp_path: Path, engine: Path
+) -> None:
+    """Taken for a machine that is not of the cluster yet, it would keep the old Talos and never be upgraded."""
+    life = taken_over(stood, tmp_path, engine, talos="v1.12.5")  # version: the World's, any will do
+    life.change(lambda world: world.machines.switch("istari-2", on=False))
+    run = life.run("up")
+    assert not run.well
+    assert any("istari-2" in each.message and "is upgraded only when it does" in each.message for each in run.errors())
+    snapshots = [entry for entry in life.world().entries() if entry["operation"] == "snapshot etcd"]
+    assert len(snapshots) == 1, "etcd is kept before the first of them"

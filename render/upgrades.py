@@ -193,28 +193,12 @@ def upgrade_kubernetes(cluster: ClusterPlan, *, standing: bool) -> str:
     After the kubelets come Talos' own manifests: a mark on a Node, from begin to end, tells of an upgrade that was cut
     off between, and goes through all of it again.
     """
-    marked = cluster.control_planes[0].name
-    columns = f"N:.metadata.name,V:.status.nodeInfo.kubeletVersion,M:.metadata.annotations.{MARK}"
-    wanted = cluster.kubernetes
+    marked, wanted = cluster.control_planes[0].name, cluster.kubernetes
     silent = 'die "no kubeconfig from the control plane: $kube"'
     if not standing:
         silent = '{ echo "no Kubernetes yet: nothing to upgrade"; exit 0; }'
     return f"""\
-{BASE}{K}{_VERSIONS}{_kubeconfig(cluster.control_planes, silent)}kubelets() {{
-  k get nodes --no-headers -o custom-columns={columns}
-}}
-n=0
-until seen=$(kubelets 2>/dev/null); do
-  n=$((n + 1))
-  case $n in 60) die "the Kubernetes API does not answer: $(kubelets 2>&1)" ;; esac
-  sleep 10
-done
-old=$(printf '%s\\n' "$seen" | while read -r _ runs _; do
-  case $runs in '' | {wanted}) ;; *) echo "$runs" ;; esac
-done)
-cut=$(printf '%s\\n' "$seen" | while read -r _ _ mark; do
-  case $mark in '' | '<none>') ;; *) echo "$mark" ;; esac
-done)
+{BASE}{K}{_VERSIONS}{_kubeconfig(cluster.control_planes, silent)}{_kubelets(wanted)}\
 case $old$cut in '') echo "every kubelet runs {wanted}"; exit 0 ;; esac
 for each in $old; do
   case $(minors "$each" {wanted}) in
@@ -229,6 +213,28 @@ said=$(t -e "$at" -n "$at" upgrade-k8s --to {wanted.removeprefix("v")} --with-do
   --with-examples=false 2>&1) || die "Kubernetes was not upgraded to {wanted}: $said"
 said=$(k annotate node {marked} {MARK}- 2>&1) || die "the mark {MARK} of {marked} could not be taken away: $said"
 echo "Kubernetes {wanted}"
+"""
+
+
+def _kubelets(wanted: str) -> str:
+    """The releases of kubelets that run another than `wanted`, in `$old`, and in `$cut` the marks of an upgrade."""
+    columns = f"N:.metadata.name,V:.status.nodeInfo.kubeletVersion,M:.metadata.annotations.{MARK}"
+    return f"""\
+kubelets() {{
+  k get nodes --no-headers -o custom-columns={columns}
+}}
+n=0
+until seen=$(kubelets 2>/dev/null); do
+  n=$((n + 1))
+  case $n in 60) die "the Kubernetes API does not answer: $(kubelets 2>&1)" ;; esac
+  sleep 10
+done
+old=$(printf '%s\\n' "$seen" | while read -r _ runs _; do
+  case $runs in '' | {wanted}) ;; *) echo "$runs" ;; esac
+done)
+cut=$(printf '%s\\n' "$seen" | while read -r _ _ mark; do
+  case $mark in '' | '<none>') ;; *) echo "$mark" ;; esac
+done)
 """
 
 

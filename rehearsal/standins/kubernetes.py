@@ -82,7 +82,8 @@ class Object(Kind):
             self._foresee(ctx, news, new=True)
             return "", self._state(ctx, news, news)
         cluster = reach(ctx)
-        made = _said(lambda: cluster.create(news, PROGRAM, upsert=flag(ctx.session, "upsertExistingObjects")))
+        upsert = flag(ctx.session, "upsertExistingObjects")
+        made = _said(lambda: cluster.create(news, PROGRAM, upsert=upsert, force=_forced(news)))
         return self._done(ctx, cluster, "create", news, made)
 
     def update(self, ctx: Context, id: str, olds: Properties, news: Properties, preview: bool) -> Properties:
@@ -90,7 +91,9 @@ class Object(Kind):
             self._foresee(ctx, news, new=False)
             return self._state(ctx, news, news)
         cluster = reach(ctx)
-        return self._done(ctx, cluster, "update", news, _said(lambda: cluster.apply(news, PROGRAM)))[1]
+        return self._done(
+            ctx, cluster, "update", news, _said(lambda: cluster.apply(news, PROGRAM, force=_forced(news)))
+        )[1]
 
     def read(
         self, ctx: Context, id: str, state: Properties
@@ -121,7 +124,7 @@ class Object(Kind):
             return
         upsert = not new or flag(ctx.session, "upsertExistingObjects")
         try:
-            cluster.create(news, PROGRAM, upsert=upsert, dry_run=True)
+            cluster.create(news, PROGRAM, upsert=upsert, dry_run=True, force=_forced(news))
         except Refusal as refusal:
             if not refusal.message.startswith(_LATER):
                 raise
@@ -175,7 +178,16 @@ def _said(ask: Any) -> Any:
                 " not exist. Verify that any required CRDs have been created: "
             )
             raise Refusal(text + refusal.message) from refusal
+        if refusal.message.startswith("Apply failed with"):
+            text = "Server-Side Apply field conflict detected: another manager has set these fields to other values: "
+            raise Refusal(text + refusal.message) from refusal
         raise
+
+
+def _forced(news: Properties) -> bool:
+    """Whether the object's own annotation says that its fields are taken from whoever wrote them."""
+    annotations = (news.get("metadata") or {}).get("annotations") or {}
+    return str(annotations.get("pulumi.com/patchForce", "")).lower() == "true"
 
 
 def _seen_through(inputs: Any, live: Any) -> Any:

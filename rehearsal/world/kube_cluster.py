@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from rehearsal.world import kube_ending, kube_fields, kube_judge, kube_kinds
+from rehearsal.world import kube_ending, kube_fields, kube_judge, kube_kinds, kube_owners
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_kinds import Kind
 
@@ -125,7 +125,9 @@ class Cluster:
 
     # Changing
 
-    def create(self, body: Body, manager: str, *, upsert: bool = False, dry_run: bool = False) -> Body:
+    def create(
+        self, body: Body, manager: str, *, upsert: bool = False, dry_run: bool = False, force: bool = True
+    ) -> Body:
         """Store a new object and give it back as it is stored. With ``upsert`` one that is there is taken over."""
         kind, body = self._admitted(body)
         metadata = body["metadata"]
@@ -134,12 +136,15 @@ class Cluster:
             raise Refusal(f'object is being deleted: {kind.resource} "{metadata["name"]}" already exists')
         if there is not None and not upsert:
             raise Refusal(f'{kind.resource} "{metadata["name"]}" already exists')
-        return self._write(kind, body, manager, dry_run=dry_run)
+        return self._write(kind, body, manager, dry_run=dry_run, force=force)
 
-    def apply(self, body: Body, manager: str, *, dry_run: bool = False) -> Body:
-        """Server-side apply: what ``manager`` said before and says no more goes, what others wrote stays."""
+    def apply(self, body: Body, manager: str, *, dry_run: bool = False, force: bool = True) -> Body:
+        """Server-side apply: what ``manager`` said before and says no more goes, what others wrote stays.
+
+        Unless it is forced, a field that another manager wrote with another value is a conflict.
+        """
         kind, body = self._admitted(body)
-        return self._write(kind, body, manager, dry_run=dry_run)
+        return self._write(kind, body, manager, dry_run=dry_run, force=force)
 
     def delete(self, kind: str, namespace: str | None, name: str) -> None:
         """Remove an object and what hangs on it, as soon as no finalizer holds it; gone already is no error."""
@@ -219,10 +224,12 @@ class Cluster:
         kube_judge.judge(body, kind, self.version.removeprefix("v"), self._definition(kind.name))
         return kind, body
 
-    def _write(self, kind: Kind, body: Body, manager: str, *, dry_run: bool = False) -> Body:
+    def _write(self, kind: Kind, body: Body, manager: str, *, dry_run: bool = False, force: bool = True) -> Body:
         metadata = body["metadata"]
         key = _key(kind.name, metadata.get("namespace"), metadata["name"])
         before = self._stored.get(key)
+        if before and not force:
+            kube_owners.judge(before["managers"], manager, body)
         managers = {**(before["managers"] if before else {}), manager: body}
         managers[manager] = managers.pop(manager)  # who wrote last wins
         after = self._merged(kind, before["object"] if before else None, managers)

@@ -12,6 +12,7 @@ from tests.rehearsal.clusters import (
     GATEWAY,
     SERVER,
     Provider,
+    body,
     cilium_release,
     kubeconfig,
     named,
@@ -246,3 +247,30 @@ def test_what_a_finalizer_holds_is_waited_for_and_named(provider: Provider, main
     with pytest.raises(Aborted, match=r"still there after 10m: finalizers might be preventing deletion \(example"):
         provider.remove("kubernetes:core/v1:ConfigMap", known)
     assert main.world.clock.now >= 600.0
+
+
+@pytest.mark.parametrize(
+    ("value", "annotations", "conflict"),
+    [
+        ("ours", {}, True),
+        ("theirs", {}, False),
+        ("ours", {"pulumi.com/patchForce": "true"}, False),
+    ],
+)
+def test_a_field_that_another_manager_set_is_a_conflict(
+    provider: Provider, main: Cluster, value: str, annotations: dict[str, str], conflict: bool
+):
+    token, metadata = "kubernetes:core/v1:ConfigMap", named("thing", "default")
+    known, state, _ = provider.create(token, metadata=metadata, data={"a": "1"})
+    main.apply(body("ConfigMap", "thing", "default", data={"k": "theirs"}), "somebody")
+    news = body("ConfigMap", "thing", data={"a": "1", "k": value})
+    news["metadata"] = metadata | {"annotations": annotations}
+    urn = provider.urn(token, "it")
+    request = provider_pb2.UpdateRequest(id=known, urn=urn, olds=encode(state), news=encode(news))
+    if conflict:
+        with pytest.raises(Aborted, match=r'field conflict detected.*conflict with "somebody" using v1: \.data\.k'):
+            provider.servicer.Update(request, provider.call)
+        assert (main.get("ConfigMap", "default", "thing") or {})["data"] == {"a": "1", "k": "theirs"}
+        return
+    provider.servicer.Update(request, provider.call)
+    assert (main.get("ConfigMap", "default", "thing") or {})["data"] == {"a": "1", "k": value}

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rehearsal.world import kube_folders, kube_helm, kube_pods, kube_sync, kube_tunnel
+from rehearsal.world import kube_folders, kube_helm, kube_pods, kube_services, kube_sync, kube_tunnel
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import Body, Cluster
 
@@ -250,4 +250,5 @@ def _stuck(cluster: Cluster, body: Body, namespace: str | None) -> str | None:
     metadata = {"namespace": namespace, **(body.get("metadata") or {})}
     waits = kube_pods.not_running(cluster, {**body, "metadata": metadata})
     live = cluster.get(body["kind"], metadata["namespace"], str(metadata.get("name")))
-    return waits or (kube_tunnel.trouble_of(live) if live and body["kind"] == "Deployment" else None)
+    tells = {"Deployment": kube_tunnel.trouble_of, "Service": kube_services.trouble_of}.get(body["kind"])
+    return waits or (tells(live) if live and tells else None)

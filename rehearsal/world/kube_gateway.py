@@ -21,7 +21,8 @@ _CONTROLLERS = {
 """Controller name → the chart it runs from, and the value that switches it on."""
 _IN_USE = "gateway-exists-finalizer.gateway.networking.k8s.io"
 """Its controller holds a class while a gateway is of it (Gateway API, GatewayClass)."""
-_PINNED = ("lbipam.cilium.io/ips", "io.cilium/lb-ipam-ips")
+PINNED = ("lbipam.cilium.io/ips", "io.cilium/lb-ipam-ips")
+"""Annotations by which a Service asks Cilium for its addresses."""
 
 
 def keep_gateways(cluster: Cluster) -> None:
@@ -122,11 +123,11 @@ def _address(cluster: Cluster, found: Body, taken: dict[str, str]) -> str | Look
     usable = [pool for pool in pools if not pool["spec"].get("disabled")]
     wanted = pinned(found)
     if wanted is None:
-        free = (address for pool in usable for address in _addresses(pool) if address not in taken)
+        free = (address for pool in usable for address in addresses_of(pool) if address not in taken)
         wanted = next(free, None)
         if wanted is None:
             return LookupError("no address is left: no CiliumLoadBalancerIPPool has a free one")
-    elif not any(_holds(pool, wanted) for pool in usable):
+    elif not any(holds(pool, wanted) for pool in usable):
         return LookupError(f"{wanted} lies in no CiliumLoadBalancerIPPool")
     elif wanted in taken:
         return LookupError(f"{wanted} is already given to {taken[wanted]}")
@@ -145,7 +146,7 @@ def _labels(found: Body) -> dict[str, str]:
 def pinned(found: Body) -> str | None:
     """The address that a gateway asks for."""
     annotations = (found["spec"].get("infrastructure") or {}).get("annotations") or {}
-    for name in _PINNED:
+    for name in PINNED:
         if annotations.get(name):
             return str(annotations[name]).split(",")[0].strip()
     for each in found["spec"].get("addresses") or ():
@@ -165,7 +166,8 @@ def _blocks(pool: Body) -> Iterator[tuple[int, int]]:
             )
 
 
-def _holds(pool: Body, address: str) -> bool:
+def holds(pool: Body, address: str) -> bool:
+    """Whether ``address`` lies in a CiliumLoadBalancerIPPool."""
     try:
         number = int(ipaddress.ip_address(address))
     except ValueError:
@@ -173,7 +175,8 @@ def _holds(pool: Body, address: str) -> bool:
     return any(first <= number <= last for first, last in _blocks(pool))
 
 
-def _addresses(pool: Body) -> Iterator[str]:
+def addresses_of(pool: Body) -> Iterator[str]:
+    """Every address of a CiliumLoadBalancerIPPool, in its order."""
     for first, last in _blocks(pool):
         yield from (str(ipaddress.ip_address(number)) for number in range(first, last + 1))
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from rehearsal.world import kube_argocd, kube_flux, kube_gateway, kube_tunnel
+from rehearsal.world import kube_argocd, kube_flux, kube_gateway, kube_services, kube_tunnel
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import DEFAULT_NAMESPACES, PROGRAM, Body, Cluster
 from rehearsal.world.kube_pods import keep_nodes, node, not_running
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _CONTROLLERS = [
     keep_nodes,
     kube_gateway.keep_gateways,
+    kube_services.keep_services,
     kube_tunnel.keep_tunnels,
     kube_argocd.keep_applications,
     kube_flux.keep_flux,
@@ -149,6 +150,8 @@ def trouble_of(cluster: Cluster, body: Body) -> str | None:
         return kube_gateway.trouble_of(body)
     if body["kind"] == "ApplicationSet":
         return kube_argocd.trouble_of(body)
+    if body["kind"] == "Service":
+        return kube_services.trouble_of(body)
     if body["kind"] == "FluxInstance":
         return kube_flux.trouble_of(body)
     return not_running(cluster, body)

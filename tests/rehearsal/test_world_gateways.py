@@ -171,3 +171,29 @@ def test_bgp_that_reaches_no_neighbour_is_told(over: Any, trouble: str):
 def test_a_misspelt_field_of_bgp_is_refused():
     with pytest.raises(Refusal, match="peerAsn: field not declared"):
         _announced_by_bgp(peer=PEER | {"peerAsn": 1})
+
+
+@pytest.mark.parametrize(
+    ("asked", "given", "trouble"),
+    [
+        ("10.0.0.231", "10.0.0.231", None),
+        (None, "10.0.0.220", None),
+        ("10.0.0.99", None, "10.0.0.99 lies in no CiliumLoadBalancerIPPool"),
+        ("10.0.0.239", None, "10.0.0.239 is already given to gateway g"),
+    ],
+)
+def test_a_service_of_ones_own_gets_an_announced_address_too(asked: str | None, given: str | None, trouble: str | None):
+    cluster = with_gateways()
+    make(cluster, "Gateway", "g", "net", api=GATEWAY, spec=gateway())
+    wanted = body("Service", "s", "net", spec={"type": "LoadBalancer", "ports": [{"port": 80}]})
+    wanted["metadata"]["annotations"] = {"lbipam.cilium.io/ips": asked} if asked else {}
+    made = cluster.create(wanted, PROGRAM)
+    assert (made["status"]["loadBalancer"].get("ingress") or [{"ip": None}])[0]["ip"] == given
+    assert (trouble is None) == (trouble_of(cluster, made) is None)
+    assert (trouble or "") in (trouble_of(cluster, made) or "")
+
+
+def test_a_service_whose_address_nobody_announces_has_none():
+    cluster = with_gateways(policy={"loadBalancerIPs": False})
+    made = make(cluster, "Service", "s", "net", spec={"type": "LoadBalancer", "ports": [{"port": 80}]})
+    assert "nobody announces it" in (trouble_of(cluster, made) or "")

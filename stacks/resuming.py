@@ -206,6 +206,14 @@ ANSWERS = (
         "changing",
     ),
     Answer(
+        TUNNEL,
+        "error 1003",
+        r"\b1003\b|(?i:tunnel not found)",
+        "Cloudflare has deleted the tunnel already: let the state see that it is gone.",
+        lambda _: (REFRESH,),
+        "changing",
+    ),
+    Answer(
         RECORD,
         "error 81044",
         r"\b81044\b|(?i:record does not exist)",

@@ -144,6 +144,9 @@ def test_half_an_upgrade_is_forgotten_with_the_provider_s_own_kubeconfig(tmp_pat
 
 
 def test_what_is_gone_is_seen_by_a_refresh():
-    told = advice(cut(RECORD, "r", zoneId="z"), '{"code":81044,"message":"Record does not exist."}', "changing")
-    assert told
-    assert told.commands == (REFRESH,)
+    """A destroy was killed while it deleted a record and the tunnel at once, and the next met both gone."""
+    record = advice(cut(RECORD, "r", zoneId="z"), '{"code":81044,"message":"Record does not exist."}', "changing")
+    tunnel = advice(cut(TUNNEL, "t", accountId="a"), '{"code":1003,"message":"Tunnel not found"}', "changing")
+    assert record
+    assert tunnel
+    assert record.commands == tunnel.commands == (REFRESH,)

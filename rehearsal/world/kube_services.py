@@ -13,12 +13,14 @@ from rehearsal.world.kube_cluster import Body, Cluster
 
 def keep_services(cluster: Cluster) -> None:
     """Controller: each Service of type LoadBalancer gets an address of a pool that is announced, or says why not."""
+    services = [each for each in cluster.objects("Service") if each["spec"].get("type") == "LoadBalancer"]
+    if not services:
+        return
     taken = {
         address["value"]: f"gateway {each['metadata']['name']}"
         for each in cluster.objects("Gateway")
         for address in (each.get("status") or {}).get("addresses") or ()
     }
-    services = [each for each in cluster.objects("Service") if each["spec"].get("type") == "LoadBalancer"]
     if cluster.is_k3s:  # its own load balancer answers on every node
         nodes = [{"ip": kube_pods.address_of(each)} for each in cluster.objects("Node")]
         for found in services:

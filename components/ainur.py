@@ -50,7 +50,7 @@ class BootstrapCluster(pulumi.ComponentResource):
 
     def connection(self, node: BootstrapNodePlan) -> "ssh.ConnectionArgs":
         """How a node is reached."""
-        return ssh.connection(node.address, self._plan.user, node.host_key, self._ssh_key)
+        return ssh.connection(node.address, self._plan.user, node.host_key or "", self._ssh_key)
 
     def _join(self, node: BootstrapNodePlan, token: Command) -> Command:
         return self._run("join", node, k3s.join(node), after=token, stdin=pulumi.Output.secret(token.stdout))

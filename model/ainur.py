@@ -39,8 +39,9 @@ class BootstrapNode(Shape):
     """Board serial, 16 hex digits: the EEPROM's TFTP folder is its low eight."""
     port: Text | None = None
     """Its switch port, `switch/number`."""
-    host_key: Text
-    """Public SSH host key: made with its card. A netbooted Pi makes its own: read it once, `ssh-keyscan -t ed25519`."""
+    host_key: Text | None = None
+    """Public SSH host key, made with its card. Left out: a netbooted Pi makes its own, and the first `up` that reaches
+    it pins what answers there."""
 
 
 class Bootstrap(Shape):
@@ -67,7 +68,8 @@ class BootstrapNodePlan:
     address: str
     mac: str
     serial: str
-    host_key: str
+    host_key: str | None
+    """None: pinned at first contact, and kept in the state."""
     persistent: bool
     """Whether its system lives on an SD card; else it netboots and only its NVMe remembers."""
 

@@ -37,7 +37,7 @@ def files(plan: ShutdownPlan) -> dict[str, str]:
         "upsd.users": f"{HEADING}[watcher]\n  password = {PASSWORD}\n  upsmon primary\n",
         "upsmon.conf": _upsmon(plan),
         "upssched.conf": _upssched(plan),
-        "known_hosts": HEADING + "".join(f"{one.address} {one.host_key}\n" for one in _by(plan, "ssh")),
+        "known_hosts": HEADING + "".join(f"{one.address} {one.host_key}\n" for one in _by(plan, "ssh") if one.host_key),
         "shutdown-lab.sh": shutdown_script(plan),
     }
 

@@ -7,7 +7,7 @@ import pulumi
 from pulumi_command.remote import Command, ConnectionArgs, Logging
 
 
-def connection(address: str, user: str, host_key: str, private_key: pulumi.Input[str]) -> ConnectionArgs:
+def connection(address: str, user: str, host_key: pulumi.Input[str], private_key: pulumi.Input[str]) -> ConnectionArgs:
     """How a machine is reached. Dialling goes on until the operation's own timeout: a Pi boots slowly."""
     return ConnectionArgs(
         host=address,

@@ -213,8 +213,13 @@ def _keys(env: Environment) -> Iterator[tuple[str, str]]:
     if env.bootstrap:
         for index, key in enumerate(env.bootstrap.ssh.authorized_keys):
             yield f"bootstrap.ssh.authorized_keys.{index}", key
-    for name, pi in pis(env):
-        yield f"bootstrap.nodes.{name}.host_key", pi.host_key
+    for name, key in _host_keys(env):
+        yield f"bootstrap.nodes.{name}.host_key", key
+
+
+def _host_keys(env: Environment) -> Iterator[tuple[str, str]]:
+    """(Pi, the host key that stands in the data), of those that have one."""
+    return ((name, pi.host_key) for name, pi in pis(env) if pi.host_key is not None)
 
 
 def _is_public_key(text: str) -> bool:
@@ -232,10 +237,32 @@ def _is_public_key(text: str) -> bool:
 @law("bootstrap-host-key-shared")
 def host_key_once(env: Environment) -> Iterator[Breach]:
     """Two Pis have two host keys: with one, either could pass for the other."""
-    keys = ((" ".join(pi.host_key.split()[:2]), f"bootstrap.nodes.{name}.host_key") for name, pi in pis(env))
+    keys = ((" ".join(key.split()[:2]), f"bootstrap.nodes.{name}.host_key") for name, key in _host_keys(env))
     for _, first, later in repeated(keys):
         message = f"{later.split('.')[2]} and {first.split('.')[2]} have one host key"
         yield Breach(later, message, "make a card of its own for each", first)
+
+
+@law("bootstrap-host-key-unknown", "warning")
+def card_has_its_host_key(env: Environment) -> Iterator[Breach]:
+    """A Pi with a card is known by the host key that its card was made with: else whoever answers at its address when
+    the first `up` asks is believed, and given the join token."""
+    for name, pi in pis(env):
+        if pi.host_key is None and "sd" in pi.boot:
+            message = f"nobody wrote {name}'s host key down: whoever answers first at {pi.address} passes for it"
+            hint = "the line that `./lab render` prints with its card, or that its own console shows at first boot"
+            yield Breach(f"bootstrap.nodes.{name}.host_key", message, hint)
+
+
+@law("bootstrap-host-key-pinned", "note")
+def netbooted_pi_is_pinned(env: Environment) -> Iterator[Breach]:
+    """A netbooted Pi makes its host key itself: the first `up` that reaches it keeps what it
+    sees, and refuses another."""
+    for name, pi in pis(env):
+        if pi.host_key is None and "sd" not in pi.boot:
+            message = f"{name}'s host key is pinned at first contact: what answers at {pi.address} then is believed"
+            hint = f"nothing to do; to pin it here as well, once it runs: ssh-keyscan -t ed25519 {pi.address}"
+            yield Breach(f"bootstrap.nodes.{name}.host_key", message, hint)
 
 
 @law("bootstrap-user")

@@ -188,6 +188,19 @@ def ups_on_the_network_has_an_address(env: Environment) -> Iterator[Breach]:
             yield Breach(f"{path}.driver", message, hint)
 
 
+@law("network-ups-host-key", unless=("network-ups-watcher",))
+def ups_watcher_knows_whom_it_tells(env: Environment) -> Iterator[Breach]:
+    """A Pi that a UPS' watcher shuts down has its host key in the data: the watcher tells nobody whom
+    it cannot recognise."""
+    for path, name, ups in batteries(env):
+        steps = shutdown(env, name, by_name(env)[name], dies_with(env, name)).steps if ups.watcher else ()
+        for step in steps:
+            if step.way == "ssh" and step.host_key is None:
+                message = f"{ups.watcher} would tell {step.name} to shut down, and does not know its host key"
+                hint = f"write the key that it has: ssh-keyscan -t ed25519 {step.address}"
+                yield Breach(f"bootstrap.nodes.{step.name}.host_key", message, hint, f"{path}.watcher")
+
+
 @law("network-ups-short", unless=("network-ups-watcher", "network-power-unknown"))
 def battery_outlasts_the_shutdown(env: Environment) -> Iterator[Breach]:
     """A UPS carries the lab until the last machine is told to shut down, though one in each stage be dark."""

@@ -22,11 +22,12 @@ def pis(plan: Plan) -> list[Step]:
 def _first(lab: BootstrapPlan) -> Step:
     texts = {
         f"{lab.name}/first-server.sh": k3s.first_server(),
-        f"{lab.name}/known_hosts": "".join(f"{node.address} {node.host_key}\n" for node in lab.nodes),
+        f"{lab.name}/known_hosts": "".join(f"{node.address} {node.host_key}\n" for node in lab.nodes if node.host_key),
     }
     why = f"{lab.first.name} has its card and its power. Your SSH key is one of bootstrap.ssh.authorized_keys."
     command = f'{_ssh(lab, lab.first)} "$(cat {lab.name}/first-server.sh)"'
-    return Step(f"{lab.name}: the first server", why, (command,), (f"ainur-server-{lab.first.name}",), texts)
+    commands = (*_pinned(lab, lab.first), command)
+    return Step(f"{lab.name}: the first server", why, commands, (f"ainur-server-{lab.first.name}",), texts)
 
 
 def _joining(lab: BootstrapPlan) -> Step:
@@ -35,6 +36,7 @@ def _joining(lab: BootstrapPlan) -> Step:
     texts |= {f"{lab.name}/join-{node.name}.sh": k3s.join(node) for node in lab.joining}
     commands = (
         f"(umask 077 && {_ssh(lab, first)} '{k3s.JOIN_TOKEN}' > {token})",
+        *(line for node in lab.joining for line in _pinned(lab, node)),
         *(f'{_ssh(lab, node)} "$(cat {lab.name}/join-{node.name}.sh)" < {token}' for node in lab.joining),
         f'{_ssh(lab, first)} "$(cat {lab.name}/ready.sh)"',
     )
@@ -76,6 +78,11 @@ def boot_services(plan: Plan) -> list[Step]:
     return [Step("Eä: boot services answer", why, (command,), ("ea-netboot-answers",), text)]
 
 
+def _pinned(lab: BootstrapPlan, node: BootstrapNodePlan) -> tuple[str, ...]:
+    """Whose key nobody wrote down is asked for it once; what it shows is what is believed from then on."""
+    return () if node.host_key else (f"ssh-keyscan -t ed25519 {node.address} >> {lab.name}/known_hosts",)
+
+
 def _ssh(lab: BootstrapPlan, node: BootstrapNodePlan) -> str:
-    """An unknown host key is refused: the known ones were made with the cards."""
+    """An unknown host key is refused."""
     return f"ssh -o StrictHostKeyChecking=yes -o UserKnownHostsFile={lab.name}/known_hosts {lab.user}@{node.address}"

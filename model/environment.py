@@ -24,6 +24,8 @@ class Versions(Shape):
     """Kubernetes on the Talos cluster; REQUIRED with a cluster."""
     k3s: Version | None = None
     """k3s on the bootstrap cluster; REQUIRED with one."""
+    kube_vip: Version | None = None
+    """kube-vip, which holds the bootstrap cluster's addresses; REQUIRED with one."""
 
 
 class Environment(Shape):

@@ -24,9 +24,9 @@ def minor(version: str | None) -> tuple[int, int] | None:
 
 @law("version-missing")
 def versions_named(env: Environment) -> Iterator[Breach]:
-    """Every cluster has its releases: Talos and Kubernetes for the one, k3s for the other."""
+    """Every cluster has its releases: Talos and Kubernetes for the one, k3s and kube-vip for the other."""
     needed = [(kind, "cluster") for kind in ("talos", "kubernetes") if env.cluster]
-    needed += [("k3s", "bootstrap")] if env.bootstrap else []
+    needed += [(kind, "bootstrap") for kind in ("k3s", "kube_vip") if env.bootstrap]
     for kind, why in needed:
         if getattr(env.versions, kind) is None:
             yield Breach(
@@ -81,7 +81,7 @@ def k3s_is_a_release(env: Environment) -> Iterator[Breach]:
 @law("version-prerelease", "warning")
 def versions_released(env: Environment) -> Iterator[Breach]:
     """What runs is released: no alpha, beta or release candidate."""
-    for kind in ("talos", "kubernetes", "k3s"):
+    for kind in ("talos", "kubernetes", "k3s", "kube_vip"):
         version = getattr(env.versions, kind)
         if version and re.search(r"-(alpha|beta|rc|pre|dev)", version):
             yield Breach(

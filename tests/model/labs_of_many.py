@@ -8,7 +8,7 @@ from ipaddress import IPv4Network
 from typing import Any
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEwQKWl+41hxXToUoq3YF8SwFlFEDegINx94FlrJDcWB"
-VERSIONS = {"talos": "v1.12.4", "kubernetes": "v1.34.2", "k3s": "v1.33.6+k3s1"}
+VERSIONS = {"talos": "v1.12.4", "kubernetes": "v1.34.2", "k3s": "v1.33.6+k3s1", "kube_vip": "v1.1.2"}
 
 
 def lab(control_planes: int = 3, workers: int = 1, subnet: str = "10.0.0.0/16") -> dict[str, Any]:

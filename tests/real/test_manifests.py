@@ -7,7 +7,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from render import boot_files, manifests
+from render import boot_files, kube_vip, manifests
 from tests.labs import SHIPPED, shipped_plan, tree
 
 pytestmark = pytest.mark.real
@@ -28,6 +28,7 @@ def made(lab: str) -> Iterator[tuple[str, dict[str, Any]]]:
     yield "namespace", manifests.namespace("x", "privileged")
     for name, files in boot_files.published(plan.network).items():
         yield name, manifests.config_map(name, "x", files)
+    yield from ((f"kube-vip's {one['kind']}", one) for one in kube_vip.manifests("192.0.2.58", "v1.2.3"))
 
 
 @pytest.mark.parametrize("lab", SHIPPED)

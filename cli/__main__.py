@@ -106,6 +106,26 @@ def render(
 
 
 @app.command()
+def artefact(
+    stack: Stack,
+    if_absent: Annotated[bool, typer.Option("--if-absent", help="only the first one: never move a tag")] = False,
+    move: Annotated[bool, typer.Option("--move", help="move the tag although another's artefact is there")] = False,
+    out: Annotated[str | None, typer.Option("--out", metavar="FILE", help="write the .tar.gz, push nothing")] = None,
+    username: Annotated[str | None, typer.Option("--username", help="who logs in to the registry")] = None,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="their password, on stdin")] = False,
+) -> None:
+    """Pack the GitOps folders as one OCI artefact and push it to where the environment's Flux fetches it."""
+    from cli.artefact import Asked
+    from cli.artefact import artefact as run
+
+    if bool(username) is not password_stdin:
+        raise typer.BadParameter("--username and --password-stdin go together; without them, Docker's login is used")
+    if if_absent and move:
+        raise typer.BadParameter("--if-absent never moves a tag, --move does: one of them")
+    _do(lambda: run(find(stack), Asked(if_absent, move, out, username)))
+
+
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of a stack file, for an editor."""
     from model.schema import text

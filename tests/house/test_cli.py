@@ -137,7 +137,7 @@ def test_without_an_engine_a_rehearsal_says_how_to_get_one(monkeypatch: pytest.M
 
 def test_help_offers_exactly_the_verbs_that_work():
     offered = re.findall(r"^│ (\w+) ", lab("--help").output.split("Commands")[1], flags=re.MULTILINE)
-    assert offered == ["check", "plan", "boot", "impact", "render", "schema", "rehearse"]
+    assert offered == ["check", "plan", "boot", "impact", "render", "artefact", "schema", "rehearse"]
 
 
 def test_a_path_is_meant_from_where_the_person_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

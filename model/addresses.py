@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import Literal
 
+from model.ainur import apps_zone
 from model.ea import Network, Rack
 from model.environment import Environment
 from model.hardware import Arch
@@ -61,6 +62,8 @@ class NetworkPlan:
     """The zones of its addresses, `1.168.192.in-addr.arpa`; sorted."""
     dns: str | None
     """The address that answers both: the boot services'. None: nobody of ours does."""
+    below: tuple[tuple[str, str], ...]
+    """(zone, address): every name below the zone has the address, whichever applications there are."""
     interfaces: tuple[str, ...]
     """Links that the bootstrap cluster's machines have their address on: dnsmasq answers on no other."""
     router: str
@@ -122,6 +125,7 @@ def _cluster_hosts(environment: Environment) -> Iterator[Host]:
     network, bootstrap, cluster = environment.network, environment.bootstrap, environment.cluster
     if bootstrap:
         yield _host(network, bootstrap.vip, bootstrap.name, "vip", "bootstrap.vip")
+        yield _host(network, bootstrap.ingress, f"{bootstrap.name}-ingress", "vip", "bootstrap.ingress")
         for name, pi in bootstrap.nodes.items():
             yield _host(network, pi.address, name, "node", f"bootstrap.nodes.{name}", pi.mac, True)
     if cluster:
@@ -153,6 +157,9 @@ def plan_network(
         zone=zone,
         reverse_zones=tuple(sorted({zone for vlan in network.vlans.values() for zone in reverse_zones(vlan.subnet)})),
         dns=str(answering) if answering else None,
+        below=((apps_zone(environment.bootstrap, zone), str(environment.bootstrap.ingress)),)
+        if environment.bootstrap
+        else (),
         interfaces=tuple(sorted({environment.hardware[pi.hardware].nics[0] for pi in pis})),
         router=str(network.router.address),
         resolvers=tuple(str(address) for address in network.resolvers),

@@ -3,14 +3,24 @@
 Owns the realm's shape. Refuses to know what runs on it: that is GitOps' (`model.gitops`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
 
-from model.fields import Address, Mac, Name, Shape, Text
+from model.catalogue import boot_configuration
+from model.fields import Address, Hostname, Mac, Name, Shape, Text
+from model.hardware import HardwareClass
 
 BootPart = Literal["sd", "nvme", "poe"]
+
+KEEP = "/var/lib/ilmarin"
+"""On a Pi with a card: what must outlive a reboot."""
+NVME_MOUNT = "/var/lib/longhorn/disks/nvme1"
+"""Where a Pi's NVMe is mounted: Longhorn's disk, and the memory of a netbooted one."""
+OIDC_CLIENT = "headlamp"
+"""Whom the API server takes tokens of: Dex's client of this name, through which people reach the API."""
 
 
 class Ssh(Shape):
@@ -53,6 +63,10 @@ class Bootstrap(Shape):
     """VLAN its nodes stand in."""
     vip: Address
     """Address of its Kubernetes API, held by kube-vip."""
+    ingress: Address
+    """Address of its applications, `<app>.<name>.<internal zone>`: its Traefik, whose Service kube-vip announces."""
+    oidc_host: Hostname | None = None
+    """Host of the OIDC issuer that its API server trusts. Left out: `dex.<name>.<internal zone>`."""
     ssh: Ssh
     """How its machines are reached."""
     nodes: dict[Name, BootstrapNode] = Field(min_length=1)
@@ -65,6 +79,8 @@ class BootstrapNodePlan:
 
     name: str
     role: Literal["server", "agent"]
+    first: bool
+    """Whether it is the Vala that starts the cluster, and that everyone else joins."""
     address: str
     mac: str
     serial: str
@@ -72,6 +88,27 @@ class BootstrapNodePlan:
     """None: pinned at first contact, and kept in the state."""
     persistent: bool
     """Whether its system lives on an SD card; else it netboots and only its NVMe remembers."""
+    nvme: bool
+    """Whether it has an NVMe disk: its place for what must outlive a netboot, and the cluster's storage."""
+    link: str
+    """Its network card, as its system calls it."""
+    mtu: int
+    folder: str
+    """The low eight digits of its serial: its folder at the boot services."""
+    parts: tuple[str, ...]
+    """What is plugged in, sorted: of nvme, poe, sd."""
+    cost_gbp: int
+    """What such a set costs, by the owner's price guide for a Pi 5 with 8 GB."""
+
+    @property
+    def unit(self) -> str:
+        """The systemd unit of k3s on it."""
+        return "k3s" if self.role == "server" else "k3s-agent"
+
+    @property
+    def keep(self) -> str:
+        """The folder on it that outlives a reboot."""
+        return KEEP if self.persistent else f"{NVME_MOUNT}/ilmarin"
 
 
 @dataclass(frozen=True)
@@ -82,7 +119,15 @@ class BootstrapPlan:
     api: str
     """URL of the Kubernetes API, `https://<vip>:6443`."""
     vip: str
+    vlan: str
+    ingress: str
+    """Address of its applications."""
+    apps_zone: str
+    """`<name>.<internal zone>`: every name in it answers at `ingress`."""
+    issuer: str
+    """The OIDC issuer, without a trailing slash: the API server, Dex and its clients must all say exactly this."""
     k3s: str
+    kube_vip: str
     user: str
     authorized_keys: tuple[str, ...]
     first: BootstrapNodePlan
@@ -95,27 +140,52 @@ class BootstrapPlan:
         return tuple(sorted(others, key=lambda node: (node.role != "server", node.name)))
 
 
-def plan_bootstrap(bootstrap: Bootstrap, k3s: str) -> BootstrapPlan:
-    """Decide the bootstrap cluster; `k3s` is the pinned release."""
-    nodes = tuple(
-        BootstrapNodePlan(
-            name=name,
-            role=node.role,
-            address=str(node.address),
-            mac=node.mac,
-            serial=node.serial,
-            host_key=node.host_key,
-            persistent="sd" in node.boot,
-        )
-        for name, node in sorted(bootstrap.nodes.items())
-    )
+def apps_zone(bootstrap: Bootstrap, zone: str) -> str:
+    """The DNS zone of its applications, inside the lab's own."""
+    return f"{bootstrap.name}.{zone}"
+
+
+def plan_bootstrap(
+    bootstrap: Bootstrap, versions: tuple[str, str], zone: str, hardware: Mapping[str, HardwareClass]
+) -> BootstrapPlan:
+    """Decide the bootstrap cluster; `versions` are k3s' and kube-vip's, `zone` is the lab's internal zone."""
+    k3s, kube_vip = versions
+    ordered = sorted(bootstrap.nodes.items())
+    first = next(name for name, node in ordered if node.role == "server")
+    nodes = tuple(_node(name, node, hardware[node.hardware], name == first) for name, node in ordered)
+    apps = apps_zone(bootstrap, zone)
     return BootstrapPlan(
         name=bootstrap.name,
         api=f"https://{bootstrap.vip}:6443",
         vip=str(bootstrap.vip),
+        vlan=bootstrap.vlan,
+        ingress=str(bootstrap.ingress),
+        apps_zone=apps,
+        issuer=f"https://{bootstrap.oidc_host or f'dex.{apps}'}",
         k3s=k3s,
+        kube_vip=kube_vip,
         user=bootstrap.ssh.user,
         authorized_keys=bootstrap.ssh.authorized_keys,
-        first=next(node for node in nodes if node.role == "server"),
+        first=next(node for node in nodes if node.first),
         nodes=nodes,
+    )
+
+
+def _node(name: str, node: BootstrapNode, hardware: HardwareClass, first: bool) -> BootstrapNodePlan:
+    can_be = boot_configuration(frozenset(node.boot))
+    return BootstrapNodePlan(
+        name=name,
+        role=node.role,
+        first=first,
+        address=str(node.address),
+        mac=node.mac,
+        serial=node.serial,
+        host_key=node.host_key,
+        persistent=can_be.server,
+        nvme=can_be.storage,
+        link=hardware.nics[0],
+        mtu=hardware.mtu,
+        folder=node.serial.lower()[-8:],
+        parts=tuple(sorted(node.boot)),
+        cost_gbp=can_be.price_gbp,
     )

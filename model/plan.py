@@ -48,8 +48,9 @@ def plan(environment: Environment, tree: Tree) -> Plan:
     zone = f"{environment.name}.{environment.domain}"
     versions = environment.versions
     bootstrap = cluster = cni = gateway_controller = None
-    if environment.bootstrap and versions.k3s:
-        bootstrap = plan_bootstrap(environment.bootstrap, versions.k3s)
+    if environment.bootstrap and versions.k3s and versions.kube_vip:
+        releases = (versions.k3s, versions.kube_vip)
+        bootstrap = plan_bootstrap(environment.bootstrap, releases, zone, environment.hardware)
     if environment.cluster and versions.talos and versions.kubernetes:
         pair = (versions.talos, versions.kubernetes)
         cluster = plan_cluster(

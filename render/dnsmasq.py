@@ -47,6 +47,10 @@ server={{ address }}
 {% for host in hosts -%}
 host-record={{ host.name }}.{{ zone }},{{ host.name }},{{ host.address }}
 {% endfor %}
+{%- for zone, address in below %}
+# Every other name below {{ zone }}: an application of the bootstrap cluster
+address=/{{ zone }}/{{ address }}
+{% endfor %}
 {%- if vlans %}
 log-dhcp
 dhcp-leasefile={{ leases }}
@@ -122,6 +126,7 @@ def configuration(network: NetworkPlan) -> str:
         dns=network.dns,
         resolvers=network.resolvers,
         hosts=network.hosts,
+        below=network.below,
         leases=LEASES,
         time=_time(network.time_servers),
         alone=bool(answered) and all(vlan.dhcp == "server" for vlan in answered),

@@ -84,6 +84,7 @@ def _clusters(env: Environment) -> Iterator[Claim]:
     bootstrap, cluster = env.bootstrap, env.cluster
     if bootstrap:
         yield Claim("bootstrap.vip", bootstrap.vip, bootstrap.vlan, f"the API VIP of {bootstrap.name}")
+        yield Claim("bootstrap.ingress", bootstrap.ingress, bootstrap.vlan, f"the applications of {bootstrap.name}")
         for name, pi in bootstrap.nodes.items():
             yield Claim(f"bootstrap.nodes.{name}.address", pi.address, bootstrap.vlan, name)
     if cluster:

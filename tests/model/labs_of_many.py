@@ -119,6 +119,7 @@ def add_bootstrap(raw: dict[str, Any], servers: int, agents: int, first: int, vi
         "name": "ainur",
         "vlan": "lan",
         "vip": str(net.network_address + vip),
+        "ingress": str(net.network_address + vip + 2),
         "ssh": {"user": "ilmarin", "authorized_keys": [KEY]},
         "nodes": nodes,
     }

@@ -1,0 +1,148 @@
+"""cloud-init's seed of a Pi: user-data, meta-data, network-config and vendor-data, built as dicts and dumped.
+
+Owns what a fresh Ubuntu becomes on its first boot (a card), or at every boot (the network). Refuses secrets: what it
+renders for a netbooted Pi is served to its whole VLAN. Refuses to do anything itself: it places scripts that do.
+"""
+
+from typing import Any
+
+import yaml
+
+from model.addresses import VlanPlan
+from model.ainur import BootstrapNodePlan, BootstrapPlan
+from model.plan import Plan
+from render import cloud_init_files as placed
+
+CloudConfig = dict[str, Any]
+
+PACKAGES = (
+    "ca-certificates",
+    "curl",
+    "dosfstools",
+    "gdisk",
+    "mtools",
+    "nfs-common",  # the netbooted root, and volumes that several pods share
+    "open-iscsi",  # Longhorn
+    "openssh-server",
+    "openssl",
+    "parted",
+    "util-linux",
+    "xfsprogs",
+    "xz-utils",
+    "zstd",
+)
+"""What the scripts and Longhorn call, beside what Ubuntu's image has."""
+
+UNUSED_KEY = "ecdsa"
+"""cloud-init wants to make a host key of at least one type, at a moment when the kept one is not there yet. sshd is
+told of another type's file alone, so that it answers with the kept key or not at all."""
+
+
+def seed(plan: Plan, node: BootstrapNodePlan) -> dict[str, str]:
+    """File name → text of everything that cloud-init asks a Pi's seed for (its documentation, "NoCloud").
+
+    A netbooted Pi gets no network-config: its root hangs on the link, which stays as the kernel's `ip=dhcp` left it.
+    Errors: LookupError for a plan without a bootstrap cluster.
+    """
+    cluster = plan.bootstrap
+    if cluster is None:
+        raise LookupError("there is no bootstrap cluster, and so no Pi to seed")
+    found = {
+        "meta-data": _dumped(meta_data(node)),
+        "user-data": _cloud_config(user_data(plan, cluster, node)),
+        "vendor-data": _cloud_config(vendor_data(plan)),
+    }
+    if node.persistent:
+        found["network-config"] = _dumped(network_config(plan, cluster, node))
+    return found
+
+
+def meta_data(node: BootstrapNodePlan) -> dict[str, str]:
+    """Who this is. The instance is the node by its name and serial: the same card stays the same instance."""
+    return {"instance-id": f"{node.name}-{node.folder}", "local-hostname": node.name}
+
+
+def user_data(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> CloudConfig:
+    """What this Pi is: its name, who may log in, its files, and what is started."""
+    return {
+        "hostname": node.name,
+        "fqdn": f"{node.name}.{plan.network.zone}",
+        "preserve_hostname": False,
+        "manage_etc_hosts": "localhost",
+        "users": [
+            {
+                "name": cluster.user,
+                "gecos": "Ilúvatar",
+                "groups": ["adm", "sudo"],
+                "sudo": "ALL=(ALL) NOPASSWD:ALL",
+                "shell": "/bin/bash",
+                "lock_passwd": True,
+                "ssh_authorized_keys": list(cluster.authorized_keys),
+            }
+        ],
+        "disable_root": True,
+        "ssh_pwauth": False,
+        "ssh_deletekeys": True,
+        "ssh_genkeytypes": [UNUSED_KEY],
+        "write_files": placed.files(plan, cluster, node),
+        "runcmd": placed.commands(node),
+        "final_message": f"Ilúvatar: cloud-init is done on {node.name} after $UPTIME s",
+    }
+
+
+def vendor_data(plan: Plan) -> CloudConfig:
+    """What every Pi of the lab gets alike. cloud-init takes a key from here only where user-data has none of it."""
+    return {
+        "package_update": True,
+        "package_upgrade": False,
+        "packages": list(PACKAGES),
+        "timezone": "Etc/UTC",
+        "ntp": {
+            "enabled": True,
+            "ntp_client": "systemd-timesyncd",
+            "servers": list(plan.network.time_servers),
+        },
+    }
+
+
+def network_config(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> dict[str, Any]:
+    """netplan v2: the node's own address on the card whose MAC is in the data, whatever the kernel calls it."""
+    vlan = _vlan(plan, cluster)
+    return {
+        "version": 2,
+        "ethernets": {
+            node.link: {
+                "match": {"macaddress": node.mac},
+                "set-name": node.link,
+                "dhcp4": False,
+                "dhcp6": False,
+                "addresses": [f"{node.address}/{vlan.subnet.partition('/')[2]}"],
+                "routes": [{"to": "default", "via": vlan.gateway}],
+                "nameservers": {"addresses": list(plan.network.resolvers), "search": [plan.network.zone]},
+                "mtu": node.mtu,
+            }
+        },
+    }
+
+
+def _vlan(plan: Plan, cluster: BootstrapPlan) -> VlanPlan:
+    return next(vlan for vlan in plan.network.vlans if vlan.name == cluster.vlan)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Several lines stay several lines, as a person would write them."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def _dumped(value: object) -> str:
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _cloud_config(value: CloudConfig) -> str:
+    return f"#cloud-config\n# Written by Ilúvatar; changes here are lost.\n{_dumped(value)}"

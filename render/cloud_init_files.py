@@ -1,0 +1,111 @@
+"""The files that cloud-init writes onto a Pi, and what it then starts.
+
+Owns which script, unit and setting goes where. Refuses the scripts' contents (`render/pi`) and
+what k3s is told (`render.k3s_config`).
+"""
+
+from importlib.resources import files as package
+from typing import Any
+
+import yaml
+
+from model.ainur import BootstrapNodePlan, BootstrapPlan
+from model.plan import Plan
+from render import k3s_config, kube_vip
+
+SCRIPTS = "/usr/local/lib/ilmarin"
+UNITS = "/etc/systemd/system"
+TARGET = "ilmarin.target"
+"""Wants every unit that is enabled here."""
+SETTINGS = "/etc/ilmarin/node.env"
+
+SSHD = """\
+# Written by Ilúvatar: by key only, one user, one host key, which outlives every boot.
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+AuthenticationMethods publickey
+PermitRootLogin no
+X11Forwarding no
+AllowUsers {user}
+HostKey /etc/ssh/ssh_host_ed25519_key
+"""
+
+
+def files(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> list[dict[str, Any]]:
+    """`write_files`, sorted by path; every path is absolute and comes once."""
+    found = {
+        SETTINGS: _file(settings(plan, cluster, node)),
+        "/etc/ssh/sshd_config.d/00-ilmarin.conf": _file(SSHD.format(user=cluster.user)),
+        "/etc/systemd/journald.conf.d/ilmarin.conf": _file(journald(node)),
+        k3s_config.FILE: _file(yaml.safe_dump(k3s_config.config(cluster, node), sort_keys=False), "0600"),
+    }
+    found |= {f"{SCRIPTS}/{name}": _file(text, "0755") for name, text in pi_files("scripts").items()}
+    found |= {f"{UNITS}/{name}": _file(text) for name, text in pi_files("units").items()}
+    if node.role == "server":
+        manifests = kube_vip.files(cluster.vip, cluster.ingress, cluster.kube_vip)
+        found |= {f"{kube_vip.FOLDER}/{name}": _file(text, "0600") for name, text in manifests.items()}
+        # The API server asks the issuer for its keys by name, and must not need the cluster's own DNS for it
+        found["/etc/hosts"] = {"content": f"{cluster.ingress} {_host(cluster.issuer)}\n", "append": True}
+    return [{"path": path, **one} for path, one in sorted(found.items())]
+
+
+def settings(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> str:
+    """What the scripts read (`render/pi/README.md` says which reads what): KEY=value lines, none of them secret."""
+    told = {
+        "NODE": node.name,
+        "LAB": plan.name,
+        "ZONE": plan.network.zone,
+        "CARD": _yes(node.persistent),
+        "NVME": _yes(node.nvme),
+        "KEEP": node.keep,
+        "ROLE": node.role,
+        "FIRST": _yes(node.first),
+        "API": cluster.api,
+        "K3S_VERSION": cluster.k3s,
+    }
+    return "".join(f"{key}={value}\n" for key, value in told.items())
+
+
+def journald(node: BootstrapNodePlan) -> str:
+    """On a card little is kept; on a netbooted Pi the journal lives in memory, so less."""
+    kept = "SystemMaxUse=200M" if node.persistent else "Storage=volatile\nRuntimeMaxUse=48M"
+    return f"# Written by Ilúvatar\n[Journal]\n{kept}\nMaxRetentionSec=1month\n"
+
+
+def commands(node: BootstrapNodePlan) -> list[list[str]]:
+    """`runcmd`: systemd learns what was placed, enables what this node needs, and starts it in its own order.
+
+    Nothing waits here: a joining Pi's k3s waits for a token that is brought only when cloud-init is done.
+    """
+    return [
+        ["systemctl", "daemon-reload"],
+        ["systemctl", "restart", "systemd-journald"],
+        ["systemctl", "enable", "--now", "fstrim.timer"],
+        ["systemctl", "enable", TARGET, *units(node)],
+        ["systemctl", "start", "--no-block", TARGET],
+    ]
+
+
+def units(node: BootstrapNodePlan) -> list[str]:
+    """Those of `render/pi/units` that this node enables, in the order in which a boot runs them."""
+    named = ["hostname.service", "nvme.service", "keep.service", "host-keys.service", "k3s.service"]
+    first = ["pki.service", "trust.timer"]
+    return [f"ilmarin-{one}" for one in (*named, *(first if node.first else ["token.path"]))]
+
+
+def pi_files(folder: str) -> dict[str, str]:
+    """File name → text of a folder of `render/pi`, sorted."""
+    found = package("render").joinpath("pi", folder).iterdir()
+    return {one.name: one.read_text(encoding="utf-8") for one in sorted(found, key=lambda one: one.name)}
+
+
+def _file(content: str, permissions: str = "0644") -> dict[str, Any]:
+    return {"content": content, "permissions": permissions}
+
+
+def _yes(condition: bool) -> str:
+    return "yes" if condition else "no"
+
+
+def _host(url: str) -> str:
+    return url.removeprefix("https://")

@@ -1,0 +1,101 @@
+#!/bin/sh
+# Puts the SSH host key in its place before sshd starts, the same at every boot.
+#
+# Reads    CARD, NVME, NODE
+# Leaves   /etc/ssh/ssh_host_ed25519_key{,.pub}. On a card the pair that is there stays: cloud-init wrote it, or the stamping
+#          brought it on the boot partition. Netbooted it is made once, kept in /var/lib/ilmarin/ssh, and copied from there;
+#          `shown` beside it says that sshd has answered with it
+# Refuses  to change a key that may have been pinned. A private half that cannot be read is made anew only if it never was
+#          shown; a public half is not kept apart from its private one, but derived from it
+set -eu
+umask 077
+
+say() { printf 'ilmarin-host-keys: %s\n' "$*"; }
+die() { say "$*" >&2 && exit 1; }
+
+settings=/etc/ilmarin/node.env
+[ -r "$settings" ] || die "$settings is missing, which cloud-init writes: see /var/log/cloud-init.log"
+# shellcheck source=/dev/null
+. "$settings"
+for key in CARD NVME NODE; do
+    eval "[ -n \"\${$key:-}\" ]" || die "$key is missing in $settings: render the seed again"
+done
+
+keep=/var/lib/ilmarin
+place=/etc/ssh/ssh_host_ed25519_key
+kept=$keep/ssh/ssh_host_ed25519_key shown=$keep/ssh/shown
+brought=/boot/firmware/ilmarin-host-key
+
+# Prints the public half of a private key that is whole
+public_of() { ssh-keygen -y -P '' -f "$1" 2>/dev/null </dev/null; }
+
+sound() { [ -f "$1" ] && public_of "$1" >/dev/null; }
+
+# A new pair's private half at $1, whole or not at all
+make() {
+    rm -f "$1.new" "$1.new.pub"
+    ssh-keygen -q -t ed25519 -N '' -C "root@$NODE" -f "$1.new"
+    rm "$1.new.pub"
+    sync "$1.new" && mv "$1.new" "$1"
+}
+
+# The public half beside $1, derived, if it is not there already
+derive_public() {
+    public=$(public_of "$1")
+    case "$(cat "$1.pub" 2>/dev/null)" in "$public"*) return 0 ;; esac
+    printf '%s\n' "$public" >"$1.pub.new"
+    chmod 0644 "$1.pub.new"
+    sync "$1.pub.new" && mv "$1.pub.new" "$1.pub"
+}
+
+copy() {
+    cmp -s "$1" "$2" && return 0
+    install -m 0600 "$1" "$2.new"
+    sync "$2.new" && mv "$2.new" "$2"
+}
+
+# ssh-keygen reads no key that others could read, and the boot partition knows no modes: judged as a copy
+take_brought() {
+    install -m 0600 "$brought" "$place.new"
+    sound "$place.new" || die "$brought, which the stamping brought, is damaged: have the card stamped again (remove ilmarin.stamp" \
+        "beside it, and netboot)"
+    sync "$place.new" && mv "$place.new" "$place"
+}
+
+on_a_card() {
+    if [ -f "$place" ]; then
+        chmod 0600 "$place"
+        sound "$place" || die "$place is damaged, and a new key would be refused by everyone who knows the old: put it back from the" \
+            "card's rendering. If it is lost: remove it, start this again, and put the new $place.pub into the node's host_key"
+    elif [ -f "$brought" ]; then
+        take_brought
+    else
+        say "no host key came with the card: one is made, and pinned by whoever asks first"
+        make "$place"
+    fi
+    rm -f "$brought"
+    derive_public "$place"
+}
+
+from_the_nvme() {
+    [ "$NVME" = no ] || mountpoint -q "$keep" ||
+        die "$keep does not outlive a reboot, and a key made now would be another one tomorrow: see \`journalctl -u ilmarin-keep\`"
+    mkdir -p "$keep/ssh"
+    [ ! -f "$kept" ] || chmod 0600 "$kept"
+    if ! sound "$kept"; then
+        [ ! -e "$shown" ] || die "$kept is damaged or gone, and others have pinned it: put it back from a backup. If it is lost:" \
+            "remove $keep/ssh, reboot, and have the program forget the old key (docs: a Pi's new host key)"
+        rm -f "$kept"
+        say "no host key yet: one is made, and pinned by whoever asks first"
+        make "$kept"
+    fi
+    derive_public "$kept"
+    touch "$shown"
+    sync "$shown" "$keep/ssh"
+    copy "$kept" "$place"
+    derive_public "$place"
+}
+
+mkdir -p /etc/ssh
+if [ "$CARD" = yes ]; then on_a_card; else from_the_nvme; fi
+say "$(ssh-keygen -l -f "$place.pub")"

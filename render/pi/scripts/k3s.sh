@@ -1,0 +1,129 @@
+#!/bin/sh
+# Installs the pinned k3s, and on the first Vala runs it until its API answers. Elsewhere `token` starts it.
+#
+# Reads    NODE, ROLE, FIRST, K3S_VERSION; K3S_RELEASES, default https://github.com/k3s-io/k3s/releases/download;
+#          WAIT: seconds until the API answers, default 600
+# Leaves   /var/lib/ilmarin/k3s/<version>/k3s, judged by the release's own sha256sum-<arch>.txt, and /usr/local/bin/k3s
+#          pointing at it. The binary stays over a reboot, so that this asks nobody the next time
+# Refuses  a download whose hash is another; a binary that names another version than it was asked for; a server's way back
+#          to an older minor, which Kubernetes does not know
+#
+# The release's binary, and not get.k3s.io: that script is served unpinned, and does nothing that is not here.
+set -eu
+
+say() { printf 'ilmarin-k3s: %s\n' "$*"; }
+die() { say "$*" >&2 && exit 1; }
+
+settings=/etc/ilmarin/node.env
+[ -r "$settings" ] || die "$settings is missing, which cloud-init writes: see /var/log/cloud-init.log"
+# shellcheck source=/dev/null
+. "$settings"
+for key in NODE ROLE FIRST K3S_VERSION; do
+    eval "[ -n \"\${$key:-}\" ]" || die "$key is missing in $settings: render the seed again"
+done
+releases=${K3S_RELEASES:-https://github.com/k3s-io/k3s/releases/download}
+
+case $ROLE in
+    server) unit=k3s ;;
+    agent) unit=k3s-agent ;;
+    *) die "ROLE in $settings is '$ROLE': server or agent; render the seed again" ;;
+esac
+case $(uname -m) in
+    aarch64) asset=k3s-arm64 sums=sha256sum-arm64.txt ;;
+    x86_64) asset=k3s sums=sha256sum-amd64.txt ;;
+    *) die "k3s is released for no $(uname -m): it needs a 64-bit system; put Ubuntu's arm64 image on the card" ;;
+esac
+store=/var/lib/ilmarin/k3s link=/usr/local/bin/k3s
+stands=$store/$K3S_VERSION
+# Written before another binary is put in place, and gone once k3s runs from it
+restart=/run/ilmarin-k3s-restart
+
+fetch() {
+    words=$(curl --fail --silent --show-error --location --proto "=${releases%%:*}" --connect-timeout 20 --retry 5 \
+        --retry-connrefused --speed-limit 1000 --speed-time 60 --output "$2" "$1" 2>&1) ||
+        die "$1 does not come: ${words:-curl ended without a word}. Is the name served, and the internet there? Tried again by itself"
+}
+
+is_whole() { (cd "$1" 2>/dev/null && sha256sum --check --status k3s.sha256 2>/dev/null); }
+
+download() {
+    from=$releases/$(printf %s "$K3S_VERSION" | sed 's/+/%2B/g') new=$store/new
+    say "$K3S_VERSION is fetched from $releases"
+    rm -rf "$new"
+    mkdir -p "$new"
+    fetch "$from/$sums" "$new/$sums"
+    hash=$(awk -v name="$asset" '{ sub(/^\*/, "", $2) } $2 == name { print $1; exit }' "$new/$sums")
+    [ -n "$hash" ] || die "$from/$sums does not list $asset: is K3S_VERSION a release of k3s?"
+    fetch "$from/$asset" "$new/k3s"
+    has=$(sha256sum "$new/k3s" | cut -d' ' -f1)
+    if [ "$has" != "$hash" ]; then
+        rm -rf "$new"
+        die "$from/$asset came with sha256 $has, and $sums says $hash: thrown away. A download that was cut? Tried again by itself"
+    fi
+    chmod 0755 "$new/k3s"
+    printf '%s  k3s\n' "$hash" >"$new/k3s.sha256"
+    is=$("$new/k3s" --version 2>/dev/null | awk '/^k3s version/ { print $3; exit }' || :)
+    if [ "$is" != "$K3S_VERSION" ]; then
+        rm -rf "$new"
+        die "$from/$asset says it is ${is:-nothing that runs here}, and $K3S_VERSION was asked for: thrown away; what serves $releases?"
+    fi
+    sync "$new/k3s" "$new/k3s.sha256" "$new"
+    rm -rf "$stands"
+    mv "$new" "$stands"
+    sync "$store"
+}
+
+# "v1.33.6+k3s1" → 33
+minor() { printf %s "$1" | cut -d. -f2; }
+
+refuse_the_way_back() {
+    was=$(readlink "$link" 2>/dev/null || :)
+    case $was in "$store"/v*) was=${was#"$store"/} was=${was%/k3s} ;; *) return 0 ;; esac
+    [ "$ROLE" = agent ] || [ "$(minor "$was")" -le "$(minor "$K3S_VERSION")" ] ||
+        die "$NODE runs $was, and $K3S_VERSION is an older minor: Kubernetes has no way back. Pin $was or newer, or restore a snapshot" \
+            "that was taken before (docs: day 2, upgrade)"
+}
+
+put_in_place() {
+    [ "$(readlink "$link" 2>/dev/null || :)" != "$stands/k3s" ] || return 0
+    touch "$restart"
+    mkdir -p "${link%/*}"
+    ln -sfn "$stands/k3s" "$link.ilmarin"
+    mv -T "$link.ilmarin" "$link"
+}
+
+api_answers() { [ "$("$link" kubectl get --raw /readyz 2>/dev/null)" = ok ]; }
+
+# Started again if it gave up, until the API answers or time is up
+run() {
+    left=${WAIT:-600}
+    systemctl start --no-block "$unit"
+    until api_answers; do
+        [ "$left" -gt 0 ] ||
+            die "the API of $NODE does not answer after ${WAIT:-600} s. k3s said last: $(journalctl -u "$unit" -n 1 -o cat --no-pager);" \
+                "all of it: \`journalctl -u $unit\`. Tried again by itself"
+        if systemctl is-failed --quiet "$unit"; then
+            systemctl reset-failed "$unit"
+            systemctl start --no-block "$unit"
+        fi
+        left=$((left - 5))
+        sleep 5
+    done
+}
+
+refuse_the_way_back
+is_whole "$stands" || download
+put_in_place
+if [ -e "$restart" ]; then
+    ! systemctl is-active --quiet "$unit" || systemctl restart --no-block "$unit"
+    rm "$restart"
+fi
+for old in "$store"/*; do
+    [ "$old" = "$stands" ] || rm -rf "$old"
+done
+if [ "$FIRST" = yes ]; then
+    run
+    say "$K3S_VERSION runs, its API answers"
+else
+    say "$K3S_VERSION is in place; started when the join token is there"
+fi

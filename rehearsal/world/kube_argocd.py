@@ -13,7 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rehearsal.world import kube_folders, kube_helm, kube_pods, kube_services, kube_sync, kube_tunnel
+from rehearsal.world import (
+    kube_apps,
+    kube_folders,
+    kube_health,
+    kube_helm,
+    kube_pods,
+    kube_services,
+    kube_sync,
+    kube_tunnel,
+)
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import Body, Cluster
 
@@ -228,7 +237,8 @@ def _state_of(cluster: Cluster, found: Body) -> Body:
         _make_namespace(cluster, destination)
     objects = [body for body in documents if "apiVersion" in body]
     refused = kube_sync.sync(cluster, found, objects)
-    stuck = [reason for body in objects if (reason := _stuck(cluster, body, destination))]
+    stuck = list(kube_apps.bring(cluster, documents, destination, _ARGO))
+    stuck += [reason for body in objects if (reason := _stuck(cluster, body, destination))]
     health = {"status": "Degraded", "message": "; ".join(stuck)} if stuck else {"status": "Healthy"}
     if refused:
         message = f"one or more objects failed to apply, reason: {'; '.join(refused)}"
@@ -249,6 +259,8 @@ def _stuck(cluster: Cluster, body: Body, namespace: str | None) -> str | None:
     """Why a workload of the folder does not run, in the words of whoever holds it up."""
     metadata = {"namespace": namespace, **(body.get("metadata") or {})}
     waits = kube_pods.not_running(cluster, {**body, "metadata": metadata})
-    live = cluster.get(body["kind"], metadata["namespace"], str(metadata.get("name")))
+    name = str(metadata.get("name"))
+    live = cluster.get(body["kind"], metadata["namespace"], name) or cluster.get(body["kind"], None, name)
     tells = {"Deployment": kube_tunnel.trouble_of, "Service": kube_services.trouble_of}.get(body["kind"])
-    return waits or (tells(live) if live and tells else None)
+    told = tells(live) if live and tells else None
+    return waits or told or (kube_health.trouble_of(cluster, live) if live else None)

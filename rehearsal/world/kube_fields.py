@@ -3,9 +3,12 @@
 Owns ``kube_fields.json``: structure, required fields and allowed values of each kind, and the judgement of a value
 against such a structure. The names are facts of the projects' published CustomResourceDefinitions (Cilium 1.18.4,
 Gateway API 1.4.1, Envoy Gateway 1.7.0, Argo CD 3.2.0, flux-operator 0.59.0, Flux' source-controller 1.10.1 and
-kustomize-controller 1.7.3); rules written in CEL are not among them (``kube_rules``). Written anew by
+kustomize-controller 1.7.3, cert-manager 1.18.2, trust-manager 0.25.0, external-secrets 0.18.2, sealed-secrets 0.30.0);
+rules written in CEL are not among them (``kube_rules``). Kinds are added, or brought up to date, by
 
     python -m rehearsal.world.kube_fields CRD_YAML...
+
+``NAMED`` are kinds of which no more than their names is known here: nothing of theirs is judged.
 """
 
 from __future__ import annotations
@@ -20,10 +23,20 @@ from typing import Any
 
 import yaml
 
+from rehearsal.world.kube_kinds import plural
+
 FILE = Path(__file__).with_suffix(".json")
 _RULES = ("enum", "pattern", "minimum", "maximum", "minItems", "maxItems", "maxLength", "minLength")
 _EVERYWHERE = ("apiVersion", "kind", "metadata", "status")
 _GO_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+
+
+_LONGHORN = ("longhorn.io", "Namespaced", ("v1beta2",))
+NAMED: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    **dict.fromkeys(("BackupTarget", "RecurringJob", "Setting", "Volume"), _LONGHORN),
+    "HelmChartConfig": ("helm.cattle.io", "Namespaced", ("v1",)),
+}
+"""Kind → group, scope, versions."""
 
 
 @functools.cache
@@ -34,7 +47,7 @@ def _table() -> dict[str, Any]:
 
 def definition(kind: str) -> dict[str, Any]:
     """The CustomResourceDefinition object of ``kind``, without its fields. ``KeyError`` when none is known."""
-    entry = _table()["kinds"][kind]
+    entry = _table()["kinds"].get(kind) or _named(kind)
     versions = [{"name": name, "served": True, "storage": index == 0} for index, name in enumerate(entry["versions"])]
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
@@ -47,6 +60,11 @@ def definition(kind: str) -> dict[str, Any]:
             "versions": versions,
         },
     }
+
+
+def _named(kind: str) -> dict[str, Any]:
+    group, scope, versions = NAMED[kind]
+    return {"group": group, "plural": plural(kind), "scope": scope, "versions": versions}
 
 
 def objections(body: dict[str, Any], crd: dict[str, Any]) -> Iterator[str]:
@@ -152,27 +170,31 @@ def _compact(schema: dict[str, Any], structures: list[Any], seen: dict[str, int]
 
 
 def write(files: list[Path]) -> None:
-    """Write the table anew from the CustomResourceDefinitions in ``files``."""
-    kinds: dict[str, Any] = {}
-    structures: list[Any] = []
-    seen: dict[str, int] = {}
+    """Put the kinds that the CustomResourceDefinitions in ``files`` register into the table, over older ones of theirs.
+
+    A file out of a chart may have lines of Helm's templates around its YAML: they are passed over.
+    """
+    table = json.loads(FILE.read_text(encoding="utf-8"))
+    kinds, structures = table["kinds"], table["structures"]
+    seen = {json.dumps(each, sort_keys=True): index for index, each in enumerate(structures)}
     for file in files:
-        for document in yaml.safe_load_all(file.read_text(encoding="utf-8")):
-            if not document or document["kind"] != "CustomResourceDefinition":
-                continue
-            spec = document["spec"]
-            entry = kinds.setdefault(
-                spec["names"]["kind"],
-                {"group": spec["group"], "plural": spec["names"]["plural"], "scope": spec["scope"], "versions": {}},
-            )
-            for version in spec["versions"]:
-                schema = version["schema"]["openAPIV3Schema"]
-                kept = {"properties": _without(schema["properties"]), "required": _without(schema.get("required", []))}
-                if version.get("served", True):
-                    entry["versions"][version["name"]] = _compact(schema | kept, structures, seen)
+        plain = re.sub(r"{{.*?}}", "x", re.sub(r"(?m)^ *{{.*}}\s*$", "", file.read_text(encoding="utf-8")))
+        for document in yaml.safe_load_all(plain):
+            if document and document["kind"] == "CustomResourceDefinition":
+                _write_kinds(document["spec"], kinds, structures, seen)
     table = {"kinds": dict(sorted(kinds.items())), "structures": structures}
     lines = ",\n".join(f'"{name}": {json.dumps(table[name], separators=(",", ":"))}' for name in table)
     FILE.write_text(f"{{\n{lines}\n}}\n", encoding="utf-8")
+
+
+def _write_kinds(spec: dict[str, Any], kinds: dict[str, Any], structures: list[Any], seen: dict[str, int]) -> None:
+    entry = {"group": spec["group"], "plural": spec["names"]["plural"], "scope": spec["scope"], "versions": {}}
+    for version in spec["versions"]:
+        schema = version["schema"]["openAPIV3Schema"]
+        kept = {"properties": _without(schema["properties"]), "required": _without(schema.get("required", []))}
+        if version.get("served", True):
+            entry["versions"][version["name"]] = _compact(schema | kept, structures, seen)
+    kinds[spec["names"]["kind"]] = entry
 
 
 if __name__ == "__main__":

@@ -52,12 +52,34 @@ def _read(folder: Path, seen: _Seen) -> Iterator[Body]:
     if not file.is_file():
         raise Refusal(f"{_UNREADABLE}{folder.name}: app path does not exist or has no kustomization")
     kustomization = (_documents(folder, file, seen) or [{}])[0]
-    yield {"kind": "Kustomization", "metadata": {}, "helmCharts": kustomization.get("helmCharts") or []}
+    charts = [{**chart, "values": _values(folder, chart, seen)} for chart in kustomization.get("helmCharts") or ()]
+    yield {"kind": "Kustomization", "metadata": {}, "helmCharts": charts}
     namespace = {"namespace": kustomization["namespace"]} if kustomization.get("namespace") else {}
     stated = [str(each) for each in kustomization.get("resources") or ()]
     named = [body for resource in stated for body in _resource(folder, resource, seen)]
     for body in (*named, *_generated(folder, kustomization, seen)):
         yield {**body, "metadata": {**(body.get("metadata") or {}), **namespace}}
+
+
+def _values(folder: Path, chart: Body, seen: _Seen) -> Body:
+    """A chart's values as kustomize hands them over: the file's, and over them those in line."""
+    found: Body = {}
+    for stated in (chart.get("valuesFile"), *(chart.get("additionalValuesFiles") or ())):
+        if stated:
+            file = folder / str(stated)
+            if not file.is_file():
+                raise Refusal(f"{_UNREADABLE}{folder.name}: {stated}: no such file")
+            _over(found, next(iter(_documents(folder, file, seen)), {}))
+    _over(found, chart.get("valuesInline") or {})
+    return found
+
+
+def _over(into: Body, body: Body) -> None:
+    for name, value in body.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _over(into[name], value)
+        else:
+            into[name] = value
 
 
 def _generated(folder: Path, kustomization: Body, seen: _Seen) -> Iterator[Body]:
@@ -96,15 +118,17 @@ def _documents(folder: Path, file: Path, seen: _Seen) -> list[Body]:
     return found
 
 
+def charts(documents: list[Body]) -> Iterator[tuple[kube_charts.Chart, Body]]:
+    """The charts that a kustomization names, with the entry of each. ``Refusal`` for one that cannot be had."""
+    for document in documents:
+        for entry in document.get("helmCharts", ()):
+            repository, name = str(entry.get("repo", "")), str(entry["name"])
+            if repository.startswith("oci://"):
+                yield kube_charts.fetch(f"{repository.rstrip('/')}/{name}", None, entry.get("version")), entry
+            else:
+                yield kube_charts.fetch(name, repository, entry.get("version")), entry
+
+
 def brought(documents: list[Body]) -> tuple[str, ...]:
     """Custom kinds of the charts that a kustomization names. ``Refusal`` for a chart that cannot be had."""
-    kinds: list[str] = []
-    for document in documents:
-        for chart in document.get("helmCharts", ()):
-            repository, name = str(chart.get("repo", "")), str(chart["name"])
-            if repository.startswith("oci://"):
-                found = kube_charts.fetch(f"{repository.rstrip('/')}/{name}", None, chart.get("version"))
-            else:
-                found = kube_charts.fetch(name, repository, chart.get("version"))
-            kinds += found.kinds
-    return tuple(kinds)
+    return tuple(kind for chart, entry in charts(documents) for kind in chart.kinds_with(entry["values"]))

@@ -161,7 +161,7 @@ def _roll_out(cluster: Cluster, chart: Chart, wanted: Wanted) -> Body:
     release = cluster.releases[wanted.key]
     annotations = {"meta.helm.sh/release-name": wanted.name, "meta.helm.sh/release-namespace": wanted.namespace}
     if not wanted.skip_crds:
-        cluster.register(chart.kinds, _owner(wanted.key), annotations)
+        cluster.register(chart.kinds_with(wanted.values), _owner(wanted.key), annotations)
     reasons = _agents(cluster, chart, wanted)
     release["network"] = chart.network and not reasons
     if not reasons:

@@ -54,6 +54,11 @@ def _unbound(cluster: Cluster, namespace: str, name: str) -> Iterator[str]:
         yield f'claim "{name}" is unbound: storageclass.storage.k8s.io "{wanted}" not found'
 
 
+def unbound(cluster: Cluster, namespace: str, name: str) -> str | None:
+    """Why a claim gets no volume; ``None`` when it gets one."""
+    return next(_unbound(cluster, namespace, name), None)
+
+
 def _volume(cluster: Cluster, claim: Body) -> bool:
     """Whether somebody made a volume by hand for this claim."""
     return cluster.get("PersistentVolume", None, str(claim["spec"].get("volumeName"))) is not None

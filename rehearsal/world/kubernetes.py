@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from rehearsal.world import kube_argocd, kube_flux, kube_gateway, kube_services, kube_tunnel
+from rehearsal.world import (
+    kube_argocd,
+    kube_certificates,
+    kube_flux,
+    kube_gateway,
+    kube_secrets,
+    kube_services,
+    kube_tunnel,
+)
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import DEFAULT_NAMESPACES, PROGRAM, Body, Cluster
 from rehearsal.world.kube_pods import keep_nodes, node, not_running
@@ -25,6 +33,8 @@ _CONTROLLERS = [
     kube_gateway.keep_gateways,
     kube_services.keep_services,
     kube_tunnel.keep_tunnels,
+    kube_secrets.keep_secrets,
+    kube_certificates.keep_certificates,
     kube_argocd.keep_applications,
     kube_flux.keep_flux,
 ]

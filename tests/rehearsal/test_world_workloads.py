@@ -35,13 +35,13 @@ def test_a_pod_starts_when_what_it_mounts_and_reads_is_there(tmp_path: Path, nee
     container = {"name": "c", "image": "i"} | {name: needs[name] for name in needs if name != "volumes"}
     pod = {"containers": [container], "volumes": needs.get("volumes", [])}
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    claims = {"plain": claim, "fast": claim | {"storageClassName": "fast"}}
     hold(
         root,
         "one",
         workload("Deployment", pod),
         body("ConfigMap", "here", data={"k": "v"}),
-        body("PersistentVolumeClaim", "plain", spec=claim),
-        body("PersistentVolumeClaim", "fast", spec=claim | {"storageClassName": "fast"}),
+        *(body("PersistentVolumeClaim", name, spec=spec) for name, spec in claims.items() if name in str(needs)),
     )
     cluster, _ = with_argo(root)
     health = cluster.objects("Application")[0]["status"]["health"]

@@ -10,14 +10,13 @@ from pulumi_command import local
 from pulumi_random import RandomBytes
 
 from components.bindings import cloudflare, helm, kubernetes
-from model.edge import EdgePlan, GatewayPlan, RecordPlan
+from model.edge import TUNNEL_SECRET, EdgePlan, GatewayPlan, RecordPlan
 from model.tree import Chart
 from render import manifests
 from render.tunnel import ingress, let_go, token
 
 GATEWAYS = "iluvatar:edge:Gateways"
 CLOUDFLARE = "iluvatar:edge:Cloudflare"
-TOKEN_SECRET = "cloudflared-token"
 
 
 class Gateways(pulumi.ComponentResource):
@@ -97,7 +96,7 @@ class Cloudflare(pulumi.ComponentResource):
         body = {
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": {"name": TOKEN_SECRET, "namespace": in_namespace},
+            "metadata": {"name": TUNNEL_SECRET, "namespace": in_namespace},
             "stringData": {"token": self.tunnel_token},
         }
         opts = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[after])

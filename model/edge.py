@@ -11,6 +11,14 @@ from pydantic import Field
 from model.fields import Address, Flag, Hostname, Name, Shape, Subnet, Text
 
 
+GATEWAY_CLASS = "envoy"
+"""The class of this program's gateways."""
+WILDCARD_SECRET = "wildcard-tls"
+"""Where cert-manager puts the wildcard certificate that the gateways serve."""
+TUNNEL_SECRET = "cloudflared-token"
+"""Where cloudflared reads the tunnel's token."""
+
+
 class ZoneSettings(Shape):
     """How Cloudflare answers for the zone's proxied names. `null` leaves one as it is at Cloudflare."""
 

@@ -16,6 +16,8 @@ from model.talos import ClusterPlan
 
 NETBOOT_NAMESPACE = "netboot"
 """Where the boot services live on the bootstrap cluster."""
+BOOT_CONFIG_MAPS = ("dnsmasq", "boot", "boot-downloads", "boot-server", "pi-boot", "pi-nfs", "pi-seed")
+"""What they read there; without netbooting the first alone."""
 
 _SINCE_1_12 = (
     "talos.platform=metal",

@@ -4,8 +4,9 @@ Owns reading an app folder's texts. Refuses the disk: the listing is handed in a
 `gitops/<environment>/`; what the environments share lies under `../shared/`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -51,38 +52,59 @@ def chart(tree: Tree, cluster: str, category: str, app: str) -> Chart | None:
 
 
 def _kustomize_chart(tree: Tree, folder: str) -> Chart | None:
-    document = _mapping(tree.get(f"{folder}/kustomization.yaml"))
-    entries = document.get("helmCharts")
-    if not isinstance(entries, list) or not entries or not isinstance(entries[0], dict):
-        return None
-    entry = entries[0]
-    return Chart(
-        name=str(entry.get("name", "")),
-        repository=str(entry.get("repo", "")),
-        version=str(entry.get("version", "")),
-        release=str(entry.get("releaseName", entry.get("name", ""))),
-        namespace=str(entry.get("namespace", document.get("namespace", ""))),
-        values=_mapping(tree.get(f"{folder}/{entry.get('valuesFile', 'values.yaml')}")),
-    )
+    charts = charts_of(tree, folder, _mapping(tree.get(f"{folder}/kustomization.yaml")))
+    return charts[0][1] if charts else None
+
+
+def charts_of(tree: Tree, folder: str, kustomization: Mapping[str, Any]) -> list[tuple[str, Chart]]:
+    """(file, chart) of every chart that a folder's kustomization renders, in its order."""
+    entries = kustomization.get("helmCharts")
+    return [
+        (
+            f"{folder}/kustomization.yaml",
+            Chart(
+                name=str(entry.get("name", "")),
+                repository=str(entry.get("repo", "")),
+                version=str(entry.get("version", "")),
+                release=str(entry.get("releaseName", entry.get("name", ""))),
+                namespace=str(entry.get("namespace", kustomization.get("namespace", ""))),
+                values=_mapping(tree.get(f"{folder}/{entry.get('valuesFile', 'values.yaml')}")),
+            ),
+        )
+        for entry in (entries if isinstance(entries, list) else ())
+        if isinstance(entry, dict)
+    ]
 
 
 def _flux_chart(tree: Tree, folder: str) -> Chart | None:
-    kinds = {str(document.get("kind")): document for document in documents(tree.get(f"{folder}/release.yaml"))}
-    source, release = _spec(kinds.get("OCIRepository")), kinds.get("HelmRelease") or {}
-    metadata = release.get("metadata")
-    if not source or not isinstance(metadata, dict):
+    bodies = documents(tree.get(f"{folder}/release.yaml"))
+    return next((found for body in bodies if (found := release_of(body, bodies))), None)
+
+
+def release_of(body: Mapping[str, Any], beside: Sequence[Mapping[str, Any]]) -> Chart | None:
+    """The chart that a HelmRelease installs, by the OCIRepository that lies beside it; None for anything else."""
+    metadata = body.get("metadata")
+    sources = [_spec(one) for one in beside if one.get("kind") == "OCIRepository" and _source_of(body, one)]
+    if body.get("kind") != "HelmRelease" or not sources or not isinstance(metadata, dict):
         return None
-    repository, _, name = str(source.get("url", "")).rpartition("/")
-    reference = source.get("ref")
-    values = _spec(release).get("values")
+    repository, _, name = str(sources[-1].get("url", "")).rpartition("/")
+    reference = sources[-1].get("ref")
+    values = _spec(body).get("values")
     return Chart(
         name=name,
         repository=repository,
         version=str(reference.get("tag", "")) if isinstance(reference, dict) else "",
-        release=str(_spec(release).get("releaseName", metadata.get("name", ""))),
-        namespace=str(metadata.get("namespace", "")),
+        release=str(_spec(body).get("releaseName", metadata.get("name", ""))),
+        namespace=str(_spec(body).get("targetNamespace", metadata.get("namespace", ""))),
         values=values if isinstance(values, dict) else {},
     )
+
+
+def _source_of(release: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
+    """Whether a source is the one that a release names; one that names none takes what lies beside it."""
+    reference, metadata = _spec(release).get("chartRef"), source.get("metadata")
+    wanted = reference.get("name") if isinstance(reference, dict) else None
+    return wanted is None or not isinstance(metadata, dict) or metadata.get("name") == wanted
 
 
 def seed(tree: Tree, cluster: str, app: str) -> Chart:
@@ -107,9 +129,17 @@ def _mapping(text: str | None) -> dict[str, Any]:
 
 
 def documents(text: str | None) -> list[dict[str, Any]]:
-    """The mappings that a YAML text holds, one a document; none when there is no text or it cannot be read."""
+    """The mappings that a YAML text holds, one a document; none when there is no text or it cannot be read.
+
+    Every law reads the same few files: what was read is kept, and must not be changed.
+    """
+    return list(_documents(text)) if text else []
+
+
+@lru_cache(maxsize=4096)
+def _documents(text: str) -> tuple[dict[str, Any], ...]:
     try:
-        found = list(yaml.safe_load_all(text or ""))
+        found = list(yaml.safe_load_all(text))
     except (yaml.YAMLError, ValueError, RecursionError):  # no YAML, an impossible date, nesting without end
-        return []
-    return [document for document in found if isinstance(document, dict)]
+        return ()
+    return tuple(document for document in found if isinstance(document, dict))

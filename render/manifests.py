@@ -6,16 +6,13 @@ Owns their bodies. Refuses what runs: that is Git's.
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from model.edge import GatewayPlan
+from model.edge import GATEWAY_CLASS, WILDCARD_SECRET, GatewayPlan
 from model.talos import BgpPlan, ClusterPlan
 
 Manifest = dict[str, Any]
 
-GATEWAY_CLASS = "envoy"
 GATEWAY_CONTROLLER = "gateway.envoyproxy.io/gatewayclass-controller"
 """The name Envoy Gateway watches for (its documentation, "GatewayClass")."""
-WILDCARD_SECRET = "wildcard-tls"
-"""Where cert-manager puts the wildcard certificate that the gateways serve."""
 
 
 def namespace(name: str, security: Literal["privileged", "baseline", "restricted"] = "baseline") -> Manifest:

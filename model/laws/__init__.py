@@ -8,6 +8,7 @@ from model.laws import (
     bootstrap,
     cilium,
     cilium_values,
+    closure,
     cluster,
     downloads,
     edge,
@@ -56,6 +57,7 @@ REALMS = (
     manifests,
     flux,
     cilium_values,
+    closure,
 )
 """Every module that holds laws."""
 

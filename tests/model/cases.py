@@ -6,6 +6,7 @@ Owns reading and applying them. A fixture's file says in its first line what som
 import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,12 @@ def found(raw: object, tree: dict[str, str] | None) -> Found:
 def own_tree(name: str) -> dict[str, str]:
     """The GitOps folders that a shipped lab has: path below `gitops/<name>/` to text, the shared ones besides."""
     return dict(checkout.tree(name, ROOT / "gitops"))
+
+
+@cache
+def shipped(name: str) -> frozenset[tuple[str, str]]:
+    """What a shipped lab gives beside its own folders."""
+    return frozenset(found(stack(name), own_tree(name)))
 
 
 def names(folder: str) -> list[str]:

@@ -1,0 +1,139 @@
+"""What is on a cluster before any app: Kubernetes' own, what k3s and Talos bring, and what this program writes.
+
+Owns that list. A test holds the program's part equal to what the program registers. Refuses bodies: they are
+`render`'s.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from model.closure.charts import brings
+from model.closure.things import ANYWHERE, DEFAULT_CLASS, KIND, Thing
+from model.edge import GATEWAY_CLASS, TUNNEL_SECRET, WILDCARD_SECRET
+from model.environment import Environment
+from model.gitops import ENGINE_APP, FLUX_INSTANCE_APP
+from model.netboot import BOOT_CONFIG_MAPS, NETBOOT_NAMESPACE
+from model.tree import Chart, Tree, apps, chart
+
+KUBERNETES = "Kubernetes"
+PROGRAM = "`pulumi up`"
+
+
+class Standing(NamedTuple):
+    """A thing that is there, and who brought it."""
+
+    thing: Thing
+    by: str
+
+
+def standing(env: Environment, tree: Tree, cluster: str) -> Iterator[Standing]:
+    """Everything that is on a cluster before its first app."""
+    for thing in _kubernetes():
+        yield Standing(thing, KUBERNETES)
+    if env.bootstrap and env.bootstrap.name == cluster:
+        yield from (Standing(thing, "k3s") for thing in _k3s())
+    for thing in written(env, tree, cluster):
+        yield Standing(thing, PROGRAM)
+    for app in seeds(env, cluster):
+        found = seeded(tree, cluster, app)
+        for thing, _ in brings(found) if found else ():
+            yield Standing(thing, PROGRAM)
+
+
+def written(env: Environment, tree: Tree, cluster: str) -> Iterator[Thing]:
+    """What this program writes on a cluster, the charts it seeds left out: those are their folders' own."""
+    yield from _engine(env, tree, cluster)
+    if env.bootstrap and env.bootstrap.name == cluster:
+        yield Thing("Namespace", "", NETBOOT_NAMESPACE)
+        names = BOOT_CONFIG_MAPS if env.network.netboot else BOOT_CONFIG_MAPS[:1]
+        yield from (Thing("ConfigMap", NETBOOT_NAMESPACE, name) for name in names)
+    if env.cluster and env.cluster.name == cluster:
+        yield from _announced(env)
+        controller = seeded(tree, cluster, "envoy-gateway") if env.edge.gateways else None
+        if controller:
+            yield from _edge(env, controller.namespace)
+
+
+def seeds(env: Environment, cluster: str) -> Iterator[str]:
+    """Apps whose chart this program installs on a cluster, before the engine that adopts it."""
+    if env.cluster and env.cluster.name == cluster:
+        yield "cilium"
+        if env.edge.gateways:
+            yield "envoy-gateway"
+    if env.gitops and cluster in env.gitops.clusters:
+        yield ENGINE_APP[env.gitops.engine]
+        if env.gitops.engine == "flux":
+            yield FLUX_INSTANCE_APP
+
+
+def _engine(env: Environment, tree: Tree, cluster: str) -> Iterator[Thing]:
+    gitops = env.gitops
+    own = gitops.clusters.get(cluster) if gitops else None
+    engine = seeded(tree, cluster, ENGINE_APP[gitops.engine]) if gitops and own else None
+    if gitops is None or own is None or engine is None:
+        return
+    yield Thing("Namespace", "", engine.namespace)
+    if gitops.engine == "argocd":
+        yield Thing("AppProject", engine.namespace, cluster)
+        yield from (Thing("ApplicationSet", engine.namespace, category) for category in own.categories)
+
+
+def _announced(env: Environment) -> Iterator[Thing]:
+    cluster = env.cluster
+    if cluster is None or cluster.load_balancer_pool is None:
+        return
+    yield Thing("CiliumLoadBalancerIPPool", "", "lan")
+    if cluster.cni.l2_announcements:
+        yield Thing("CiliumL2AnnouncementPolicy", "", "lan")
+    if cluster.cni.bgp:
+        for kind in ("CiliumBGPClusterConfig", "CiliumBGPPeerConfig", "CiliumBGPAdvertisement"):
+            yield Thing(kind, "", "lan")
+
+
+def _edge(env: Environment, namespace: str) -> Iterator[Thing]:
+    yield Thing("Namespace", "", namespace)
+    yield Thing("GatewayClass", "", GATEWAY_CLASS)
+    for name in env.edge.gateways:
+        yield Thing("Gateway", namespace, name)
+        yield Thing("HTTPRoute", namespace, f"{name}-https-redirect")
+    if env.edge.tunnel and env.edge.cloudflare:
+        yield Thing("Secret", namespace, TUNNEL_SECRET)
+
+
+def served(env: Environment, tree: Tree, cluster: str) -> Thing | None:
+    """The Secret that this program's gateways serve, which an app must make; None without gateways."""
+    if env.cluster is None or env.cluster.name != cluster or not env.edge.gateways:
+        return None
+    controller = seeded(tree, cluster, "envoy-gateway")
+    return Thing("Secret", controller.namespace, WILDCARD_SECRET) if controller else None
+
+
+def seeded(tree: Tree, cluster: str, app: str) -> Chart | None:
+    """The chart of an app that this program seeds, in whichever category it lives."""
+    found = (chart(tree, cluster, category, name) for category, name in apps(tree, cluster) if name == app)
+    return next((one for one in found if one), None)
+
+
+def _kubernetes() -> Iterator[Thing]:
+    for name in ("default", "kube-system", "kube-public", "kube-node-lease"):
+        yield Thing("Namespace", "", name)
+    yield Thing("ServiceAccount", ANYWHERE, "default")
+    yield Thing("ConfigMap", ANYWHERE, "kube-root-ca.crt")
+    yield Thing("Service", "default", "kubernetes")
+    yield Thing("Service", "kube-system", "kube-dns")
+
+
+def _k3s() -> Iterator[Thing]:
+    """k3s' packaged components (its documentation, "Packaged Components"): storage, ingress, Helm's controller."""
+    yield Thing("StorageClass", "", "local-path")
+    yield Thing("StorageClass", "", DEFAULT_CLASS)
+    yield Thing("IngressClass", "", "traefik")
+    yield Thing("Service", "kube-system", "traefik")
+    groups = {
+        "helm.cattle.io": "HelmChart HelmChartConfig",
+        "k3s.cattle.io": "Addon ETCDSnapshotFile",
+        "traefik.io": "IngressRoute IngressRouteTCP IngressRouteUDP Middleware MiddlewareTCP ServersTransport "
+        "ServersTransportTCP TLSOption TLSStore TraefikService",
+    }
+    for group, kinds in groups.items():
+        yield from (Thing(KIND, "", f"{group}/{kind}") for kind in kinds.split())

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from model.fields import Name, Shape, Text
+from model.flux import Verify
 from model.tree import Chart, Tree, seed
 
 
@@ -28,6 +29,12 @@ class Gitops(Shape):
     """Where the folders are fetched from: an https, ssh or oci address."""
     revision: Text = "main"
     """Branch or tag."""
+    verify: Verify | None = None
+    """Flux: whose signature an artefact must carry; without it any artefact at the tag is applied."""
+    secrets: Literal["sops"] | None = None
+    """How Secrets may lie in the folders: `sops` = encrypted for an age key, which is the secret `sopsAgeKey`."""
+    registry_login: bool = False
+    """Flux: the registry wants a login to pull, which is the secret `registryLogin`."""
     clusters: dict[Name, GitopsCluster] = Field(default_factory=dict)
     """By cluster name."""
 
@@ -44,6 +51,12 @@ class GitopsClusterPlan:
     """The engine's own chart, as the folder that will manage it pins it."""
     instance: Chart | None
     """Flux: the chart of the instance, which says what it reconciles. Argo CD has none."""
+    verify_key: str | None
+    """Flux: the public key that its artefacts are signed for."""
+    sops: bool
+    """Flux: whether it decrypts Secrets with an age key."""
+    registry_login: bool
+    """Flux: whether it logs in to pull."""
     categories: tuple[tuple[str, str], ...]
     """(category, folder in the repository), sorted."""
 
@@ -67,6 +80,9 @@ def plan_gitops(gitops: Gitops, environment: str, tree: Tree) -> tuple[GitopsClu
             revision=gitops.revision,
             chart=seed(tree, name, ENGINE_APP[gitops.engine]),
             instance=seed(tree, name, FLUX_INSTANCE_APP) if gitops.engine == "flux" else None,
+            verify_key=gitops.verify.key if gitops.verify else None,
+            sops=gitops.secrets == "sops",
+            registry_login=gitops.registry_login,
             categories=tuple((c, f"gitops/{environment}/{name}/{c}") for c in sorted(cluster.categories)),
         )
         for name, cluster in sorted(gitops.clusters.items())

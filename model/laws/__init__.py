@@ -21,6 +21,7 @@ from model.laws import (
     manifests,
     names,
     network,
+    plain_secrets,
     ports,
     power,
     ranges,
@@ -56,6 +57,7 @@ REALMS = (
     folders,
     manifests,
     flux,
+    plain_secrets,
     cilium_values,
     closure,
 )

@@ -1,94 +1,206 @@
-"""Laws of Flux' folders: its root reconciles every category, in an order that exists, from where the environment says.
+"""Laws of Flux' folders: its root reconciles every category once, in an order that exists, from where the environment
+says, and trusts what it says.
 
-Owns `<cluster>/flux/` and the instance's root. Refuses folders in general (`folders`).
+Owns `<cluster>/flux/` and the instance's values. Refuses folders in general (`folders`), what objects need of each
+other (`closure`) and what is secret in a file (`plain_secrets`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
+
 from model.environment import Environment
+from model.flux import LOGIN_SECRET, ROOT, SOURCE, in_tree, roots, waits_for
 from model.gitops import FLUX_INSTANCE_APP, Gitops
 from model.laws.folders import reconciled
 from model.laws.registry import Breach, tree_law
-from model.laws.words import nearest
-from model.tree import Tree, apps, chart, documents
+from model.laws.words import listed, nearest
+from model.tree import Tree, apps, chart
 
-ROOT = "flux"
-"""The folder of a cluster that the instance itself applies."""
+BOTH = "write the same in both places"
 
 
-def _flux(env: Environment) -> Iterator[tuple[str, tuple[str, ...], Gitops]]:
+def flux(env: Environment) -> Iterator[tuple[str, tuple[str, ...], Gitops]]:
+    """(cluster, categories, gitops) of every cluster that Flux reconciles."""
     return (one for one in reconciled(env) if one[2].engine == "flux")
 
 
-def _roots(tree: Tree, cluster: str) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Name → (file, spec) of every Kustomization in a cluster's root folder."""
-    found = {}
-    for path, text in sorted(tree.items()):
-        if path.startswith(f"{cluster}/{ROOT}/") and path.endswith(".yaml"):
-            for one in documents(text):
-                metadata, spec = one.get("metadata"), one.get("spec")
-                if one.get("kind") == "Kustomization" and isinstance(metadata, dict) and isinstance(spec, dict):
-                    found[str(metadata.get("name"))] = (path, spec)
-    return found
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
-def _target(spec: dict[str, Any]) -> str:
-    return str(spec.get("path", "")).removeprefix("./").strip("/")
+def _instance(tree: Tree, cluster: str, categories: tuple[str, ...]) -> tuple[str, Mapping[str, Any]] | None:
+    """Where the instance's chart is pinned, and `values.instance` there; None without such a folder."""
+    where = next((c for c, app in apps(tree, cluster) if app == FLUX_INSTANCE_APP and c in categories), None)
+    found = chart(tree, cluster, where, FLUX_INSTANCE_APP) if where else None
+    return (f"{cluster}/{where}/{FLUX_INSTANCE_APP}", _mapping(found.values.get("instance"))) if found else None
 
 
 @tree_law("gitops-flux-path", unless=("gitops-category-missing",))
 def paths_exist(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """A path that Flux' root reconciles is a folder of the repository."""
+    """A path that Flux reconciles is a folder of the artefact, where paths are the repository's own."""
     folders = {path.rpartition("/")[0] for path in tree}
-    for cluster, categories, _ in _flux(env):
-        for name, (file, spec) in _roots(tree, cluster).items():
-            target = _target(spec)
-            if not any(folder == target or folder.startswith(f"{target}/") for folder in folders):
-                message = f"{file} reconciles {name} from '{target[:80]}', which is no folder"
-                near = nearest(target, [f"{cluster}/{category}" for category in categories])
-                yield Breach(f"gitops.clusters.{cluster}", message, near)
+    base = f"gitops/{env.name}"
+    for cluster, categories, _ in flux(env):
+        named = [(file, name, str(spec.get("path", ""))) for name, (file, spec) in roots(tree, cluster).items()]
+        instance = _instance(tree, cluster, categories)
+        if instance:
+            named.append((instance[0], "its root", str(_mapping(instance[1].get("sync")).get("path", ""))))
+        for file, name, path in named:
+            target = in_tree(path)
+            inside = path.removeprefix("./").startswith(f"{base}/")
+            if not inside or not any(folder == target or folder.startswith(f"{target}/") for folder in folders):
+                message = f"{file} reconciles {name} from '{path[:80]}', which is no folder of the artefact"
+                known = [f"./{base}/{cluster}/{category}" for category in (*categories, ROOT)]
+                yield Breach(f"gitops.clusters.{cluster}", message, nearest(path, known))
 
 
 @tree_law("gitops-flux-category", unless=("gitops-flux-path", "gitops-category-missing"))
 def categories_are_reconciled(env: Environment, tree: Tree) -> Iterator[Breach]:
     """Every category is reconciled by Flux' root: a folder that nothing applies changes nothing."""
-    for cluster, categories, _ in _flux(env):
-        targets = {_target(spec) for _, spec in _roots(tree, cluster).values()}
+    for cluster, categories, _ in flux(env):
+        targets = {in_tree(str(spec.get("path", ""))) for _, spec in roots(tree, cluster).values()}
         for index, category in enumerate(categories):
-            if f"{cluster}/{category}" not in targets:
+            if not any(one == f"{cluster}/{category}" or one.startswith(f"{cluster}/{category}/") for one in targets):
                 message = f"nothing in {cluster}/{ROOT}/ reconciles the category {category}"
-                hint = f"add {cluster}/{ROOT}/{category}.yaml, a Kustomization with path: ./{cluster}/{category}"
+                path = f"./gitops/{env.name}/{cluster}/{category}"
+                hint = f"add {cluster}/{ROOT}/{category}.yaml, a Kustomization with path: {path}"
                 yield Breach(f"gitops.clusters.{cluster}.categories.{index}", message, hint)
+
+
+@tree_law("gitops-flux-twice", unless=("gitops-flux-path",))
+def folders_are_reconciled_once(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """A folder is reconciled by one Kustomization: two that apply one object undo and prune each other's work."""
+    for cluster, _, _ in flux(env):
+        targets = {SOURCE: f"{cluster}/{ROOT}"}
+        for name, (file, spec) in roots(tree, cluster).items():
+            mine = in_tree(str(spec.get("path", "")))
+            for other, theirs in targets.items():
+                if f"{mine}/".startswith(f"{theirs}/") or f"{theirs}/".startswith(f"{mine}/"):
+                    message = f"{file}: {name} applies {mine}, and {other} applies {theirs}"
+                    yield Breach(f"gitops.clusters.{cluster}", message, "give each a folder of its own")
+            targets[name] = mine
 
 
 @tree_law("gitops-flux-order")
 def dependencies_exist(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """What a Kustomization of Flux' root waits for is there: else it waits for ever."""
-    for cluster, _, _ in _flux(env):
-        roots = _roots(tree, cluster)
-        for name, (file, spec) in roots.items():
-            waits = spec.get("dependsOn")
-            for one in waits if isinstance(waits, list) else ():
-                wanted = str(one.get("name")) if isinstance(one, dict) else str(one)
-                if wanted not in roots or wanted == name:
+    """What a Kustomization waits for is there, and does not wait for it in turn: else it waits for ever."""
+    for cluster, _, _ in flux(env):
+        known = roots(tree, cluster)
+        for name, (file, spec) in known.items():
+            for wanted in waits_for(spec):
+                if wanted not in known or wanted == name:
                     message = f"{file} makes {name} wait for '{wanted[:60]}', which nothing reconciles"
-                    yield Breach(f"gitops.clusters.{cluster}", message, nearest(wanted, set(roots) - {name}))
+                    yield Breach(f"gitops.clusters.{cluster}", message, nearest(wanted, set(known) - {name}))
+        way = _circle({name: [*waits_for(spec)] for name, (_, spec) in known.items()})
+        if way:
+            message = f"none of {listed(way)} ever starts: each waits for the next, and the last for the first"
+            yield Breach(f"gitops.clusters.{cluster}", message, f"take one dependsOn out of {cluster}/{ROOT}/")
+
+
+def _circle(waits: Mapping[str, list[str]]) -> list[str]:
+    """The members of one circle of several, empty when there is none."""
+    left = {name: {one for one in each if one in waits and one != name} for name, each in waits.items()}
+    while free := [name for name, each in left.items() if not each & set(left)]:
+        for name in free:
+            del left[name]
+    way: list[str] = []
+    step = min(left, default=None)
+    while step is not None and step not in way:
+        way.append(step)
+        step = min(left[step] & set(left))
+    return way[way.index(step) :] if step is not None else []
+
+
+@tree_law("gitops-flux-wait")
+def dependencies_are_awaited(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """What others wait for is ready only when its objects are: `wait: true`, or `healthChecks`. Without either it is
+    ready as soon as it is applied, and the order means nothing."""
+    for cluster, _, _ in flux(env):
+        known = roots(tree, cluster)
+        awaited = {wanted for _, spec in known.values() for wanted in waits_for(spec)}
+        for name in sorted(awaited & set(known)):
+            file, spec = known[name]
+            if spec.get("wait") is not True and not spec.get("healthChecks"):
+                message = f"{file}: others wait for {name}, which is ready before anything of it runs"
+                yield Breach(f"gitops.clusters.{cluster}", message, "give it wait: true")
 
 
 @tree_law("gitops-flux-source")
 def source_is_the_environments(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """The Flux instance fetches what the environment names: repository and revision stand in both places."""
-    for cluster, categories, gitops in _flux(env):
-        where = next((c for c, app in apps(tree, cluster) if app == FLUX_INSTANCE_APP and c in categories), None)
-        found = chart(tree, cluster, where, FLUX_INSTANCE_APP) if where else None
-        instance = found.values.get("instance") if found else None
-        sync = instance.get("sync") if isinstance(instance, dict) else None
-        for key, wanted in (("url", gitops.repository), ("ref", gitops.revision)):
-            given = str(sync.get(key, wanted)) if isinstance(sync, dict) else wanted
-            field = "repository" if key == "url" else "revision"
-            if given != wanted and not given.endswith(f"/{wanted}"):
-                message = f"{cluster}/{where}/{FLUX_INSTANCE_APP} fetches {key} {given[:80]}, not {wanted[:80]}"
+    """Flux fetches what the environment names, and every Kustomization takes it from there."""
+    for cluster, categories, gitops in flux(env):
+        instance = _instance(tree, cluster, categories)
+        kind = "OCIRepository" if gitops.repository.startswith("oci://") else "GitRepository"
+        if instance:
+            where, sync = instance[0], _mapping(instance[1].get("sync"))
+            wanted = {"kind": ("repository", kind), "url": ("repository", gitops.repository)}
+            wanted["ref"] = ("revision", gitops.revision)
+            for key, (field, value) in wanted.items():
+                given = str(sync.get(key))
+                if given != value and not (key == "ref" and given.endswith(f"/{value}")):
+                    message = f"{where} fetches {key} {given[:80]}, not {value[:80]}"
+                    yield Breach(f"gitops.{field}", message, BOTH, f"gitops.clusters.{cluster}")
+        for name, (file, spec) in roots(tree, cluster).items():
+            source = _mapping(spec.get("sourceRef"))
+            if (source.get("kind"), source.get("name")) != (kind, SOURCE):
+                message = f"{file}: {name} takes its folder from {source.get('kind')} {source.get('name')}"
                 yield Breach(
-                    f"gitops.{field}", message, "write one of them in both places", f"gitops.clusters.{cluster}"
+                    f"gitops.clusters.{cluster}", message[:200], f"sourceRef: {{kind: {kind}, name: {SOURCE}}}"
                 )
+
+
+@tree_law("gitops-flux-verify", unless=("gitops-verify-key", "gitops-flux-only"))
+def signatures_are_asked_for(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """What the environment says of signatures is what Flux' source is told: a patch of the instance's OCIRepository."""
+    for cluster, categories, gitops in flux(env):
+        instance = _instance(tree, cluster, categories)
+        if instance is None:
+            continue
+        told = _patched(instance[1])
+        wanted = gitops.verify.block if gitops.verify else None
+        if told == wanted:
+            continue
+        if wanted is None:
+            message, hint = (
+                f"{instance[0]} asks for signatures, and gitops.verify does not say whose",
+                "add gitops.verify",
+            )
+        else:
+            value = yaml.safe_dump(wanted, default_flow_style=True, width=1000).strip()
+            message = f"{instance[0]} does not ask for the signature that gitops.verify names"
+            hint = f"instance.kustomize.patches: on kind OCIRepository, add /spec/verify with {value[:120]}"
+        yield Breach("gitops.verify", message, hint, f"gitops.clusters.{cluster}")
+
+
+def _patched(instance: Mapping[str, Any]) -> object:
+    """What a patch of the instance puts at `/spec/verify` of its OCIRepository (flux-operator, "Customization")."""
+    patches = _mapping(instance.get("kustomize")).get("patches")
+    for patch in patches if isinstance(patches, list) else ():
+        if _mapping(_mapping(patch).get("target")).get("kind") != "OCIRepository":
+            continue
+        try:
+            steps = yaml.safe_load(str(_mapping(patch).get("patch", "")))
+        except yaml.YAMLError:
+            continue
+        for step in steps if isinstance(steps, list) else ():
+            if _mapping(step).get("path") == "/spec/verify":
+                return _mapping(step).get("value")
+        merged = _mapping(_mapping(steps).get("spec")).get("verify")
+        if merged:
+            return merged
+    return None
+
+
+@tree_law("gitops-flux-login", unless=("gitops-flux-only",))
+def login_is_named(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """Where the registry wants a login, Flux' source names the Secret with it; elsewhere it names none."""
+    for cluster, categories, gitops in flux(env):
+        instance = _instance(tree, cluster, categories)
+        given = _mapping(instance[1].get("sync")).get("pullSecret") if instance else None
+        wanted = LOGIN_SECRET if gitops.registry_login else None
+        if instance and given != wanted:
+            message = f"{instance[0]} pulls with {f'the Secret {given}' if given else 'no login'}"
+            hint = f"sync.pullSecret: {wanted}" if wanted else "set gitops.registry_login, or take sync.pullSecret out"
+            yield Breach("gitops.registry_login", message[:200], hint, f"gitops.clusters.{cluster}")

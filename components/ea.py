@@ -9,8 +9,8 @@ import pulumi
 from pulumi_command.remote import Command, ConnectionArgs
 
 from components.bindings import kubernetes, ssh
-from model.addresses import NetworkPlan
 from model.netboot import NETBOOT_NAMESPACE, NetbootPlan
+from model.plan import Plan
 from render import boot_files, ipxe, manifests
 
 NETWORK = "iluvatar:ea:Network"
@@ -28,13 +28,13 @@ class Network(pulumi.ComponentResource):
     def __init__(
         self,
         name: str,
-        plan: NetworkPlan,
+        plan: Plan,
         *,
         provider: kubernetes.Provider,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(NETWORK, name, None, opts)
-        self.zone = pulumi.Output.from_input(plan.zone)
+        self.zone = pulumi.Output.from_input(plan.network.zone)
         # GitOps' workloads live in this namespace: a destroyed stack must not take them along
         kept = pulumi.ResourceOptions(parent=self, provider=provider, retain_on_delete=True)
         namespace = kubernetes.KubernetesObject(

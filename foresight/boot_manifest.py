@@ -11,7 +11,7 @@ from typing import Literal
 from model.hardware import Arch
 from model.netboot import Loader, NetbootPlan
 from model.plan import Plan
-from render import dnsmasq, ipxe, nfs, pi_boot
+from render import boot_files, dnsmasq, ipxe, nfs, pi_boot
 
 DNSMASQ = "dnsmasq.conf"
 
@@ -65,7 +65,7 @@ def served(plan: Plan) -> Served | None:
         address=netboot.address,
         dnsmasq=dnsmasq.configuration(plan.network),
         tftp=_tftp(netboot),
-        http=_http(netboot),
+        http=_http(plan, netboot),
         exports=nfs.exports(netboot),
     )
 
@@ -78,9 +78,10 @@ def _tftp(netboot: NetbootPlan) -> dict[str, Content]:
     return found | {path: Content("text", text=text) for path, text in pi_boot.files(netboot).items()}
 
 
-def _http(netboot: NetbootPlan) -> dict[str, Content]:
-    """The scripts, the images they name, and the loaders for UEFI's HTTP boot."""
+def _http(plan: Plan, netboot: NetbootPlan) -> dict[str, Content]:
+    """The scripts, the images they name, the loaders for UEFI's HTTP boot, and the Pis' seeds."""
     found = {f"/{name}": Content("script", text=text) for name, text in ipxe.scripts(netboot).items()}
+    found |= {f"/pi/{path}": Content("text", text=text) for path, text in boot_files.seeds(plan, netboot).items()}
     for one in netboot.loaders:
         if dnsmasq.FILES[one].endswith(".efi"):
             found[f"/loaders/{dnsmasq.FILES[one]}"] = Content("loader", RUNS_ON[one])

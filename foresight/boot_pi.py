@@ -24,6 +24,8 @@ KERNELS = {"4": ("kernel8.img",), "5": ("kernel_2712.img", "kernel8.img")}
 
 SEED = ("meta-data", "user-data")
 """What cloud-init must find below the address that `ds=nocloud;s=` names (cloud-init documentation, "NoCloud")."""
+OFFERED = "vendor-data"
+"""What it asks for there too, and does without where it is not there."""
 
 SECTIONS = {"4": ("all", "pi4"), "5": ("all", "pi5")}
 
@@ -159,18 +161,18 @@ class Eeprom:
         """What makes the one system that all Pis mount this Pi's own."""
         server, _, folder = url.partition("://")[2].partition("/")
         missing: list[str] = []
-        for name in SEED if url else ():
+        for name in (*SEED, OFFERED) if url else ():
             path = f"/{folder}{name}"
             found = server == self.served.address and path in self.served.http
             said = f"fetches {path}, of its seed{'' if found else ': not there'}"
             self.walk.step("cloud-init", said, line, Requested("http", server, path, found))
-            missing += [] if found else [name]
+            missing += [] if found or name == OFFERED else [name]
         if missing or not url:
             why = f"nobody serves {' or '.join(missing)} below {url}" if url else "its kernel's arguments name none"
             self.walk.trouble(
                 "boot-seed-missing",
                 f"its system starts without a seed, so without name, login and cluster: {why}",
-                "nothing here writes seeds yet: give it an SD card (sd in its boot), or know that it comes up bare",
+                "name its folder at the boot server, with a slash at the end: ds=nocloud;s=http://…/pi/<folder>/",
                 line,
             )
 

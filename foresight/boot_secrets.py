@@ -15,7 +15,8 @@ MARKS = (
     ("a password's hash", re.compile(r"\$(?:1|2[aby]?|5|6|y)\$[./A-Za-z0-9$,=]{8,}")),
     ("a k3s join token", re.compile(r"\bK10[0-9a-f]{16,}")),
     ("a bootstrap token", re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b")),
-    ("a token", re.compile(r"(?i)\b(?:token|secret|api_?key)\b\s*[:=]\s*\S")),
+    # A path, a shell's variable or a format is where one is kept, not one
+    ("a token", re.compile(r"(?i)\b(?:token|secret|api_?key)\b\s*[:=]\s*(?![\"']?[/$%])\S")),
     ("a web token", re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.")),
     ("a Talos configuration", re.compile(r"\btalos\.config=")),
 )

@@ -61,7 +61,7 @@ def contents(decided: Plan) -> dict[str, Mapping[str, Any]]:
 def _network(decided: Plan) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The files exist where there is a bootstrap cluster that serves them."""
     if decided.bootstrap:
-        yield from ((f"ea-files-{key}", files) for key, files in boot_files.published(decided.network).items())
+        yield from ((f"ea-files-{key}", files) for key, files in boot_files.published(decided).items())
 
 
 def _edge(edge: EdgePlan) -> Iterator[tuple[str, Mapping[str, Any]]]:

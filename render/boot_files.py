@@ -6,23 +6,36 @@ Owns which reader finds which files, and the hash by which it knows that they ch
 import hashlib
 from collections.abc import Mapping
 
-from model.addresses import NetworkPlan
-from render import dnsmasq, downloads, ipxe, nfs, nginx, pi_boot
+from model.netboot import NetbootPlan
+from model.plan import Plan
+from render import cloud_init, dnsmasq, downloads, ipxe, nfs, nginx, pi_boot
 
 HASH = "content.sha256"
 """Beside the files: their hash. A reader keeps the one it started with, and starts anew when this one is another."""
 
 
-def published(network: NetworkPlan) -> dict[str, dict[str, str]]:
+def published(plan: Plan) -> dict[str, dict[str, str]]:
     """ConfigMap's name → file's name → text."""
+    network = plan.network
     found = {"dnsmasq": {"dnsmasq.conf": dnsmasq.configuration(network)}}
     if network.netboot:
         found["boot"] = ipxe.scripts(network.netboot)
         found["boot-downloads"] = {downloads.LIST: downloads.text(network.netboot)}
         found["boot-server"] = {"default.conf": nginx.server(network.netboot)}
         found["pi-boot"] = {key(path): text for path, text in pi_boot.files(network.netboot).items()}
+        found["pi-seed"] = {key(path): text for path, text in seeds(plan, network.netboot).items()}
         found["pi-nfs"] = {"exports": nfs.exports(network.netboot), "nfs.conf": nfs.conf()}
     return {name: files | {HASH: digest(files)} for name, files in found.items()}
+
+
+def seeds(plan: Plan, netboot: NetbootPlan) -> dict[str, str]:
+    """`<folder>/<file>` → text: what cloud-init of each netbooted Pi asks for below `/pi/`."""
+    nodes = {node.name: node for node in plan.bootstrap.nodes} if plan.bootstrap else {}
+    return {
+        f"{pi.folder}/{name}": text
+        for pi in netboot.pis
+        for name, text in sorted(cloud_init.seed(plan, nodes[pi.name]).items())
+    }
 
 
 def key(path: str) -> str:

@@ -15,7 +15,7 @@ Files = dict[str, str]
 def _boot(plan: Plan) -> Files:
     """What Ainur's workloads read: a folder each, as they find it."""
     found = {}
-    for name, files in boot_files.published(plan.network).items():
+    for name, files in boot_files.published(plan).items():
         found |= {f"ea/{name}/{file}": text for file, text in files.items() if file != boot_files.HASH}
     return found
 

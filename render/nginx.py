@@ -8,6 +8,8 @@ from model.netboot import Discovery, NetbootPlan, runs_on
 SCRIPTS = "/srv/boot"
 IMAGES = "/srv/boot-images"
 LOADERS = "/srv/tftp"
+SEEDS = "/srv/seeds"
+"""Flat, as a ConfigMap is: `<folder>_<file>`."""
 DISCOVERED = "/var/log/discovered/discovered.log"
 """The discovery log: on the Vala's disk, so that it outlives the server."""
 
@@ -31,6 +33,8 @@ server {{
   location /talos/ {{ root {IMAGES}; }}
   # iPXE's loaders, for UEFI's HTTP boot: nothing else of what TFTP has
   location ~ ^/loaders/([a-z0-9-]+\\.efi)$ {{ alias {LOADERS}/$1; }}
+  # What cloud-init of a netbooted Pi asks for, in the folder of its serial
+  location ~ "^/pi/([0-9a-f]{{8}})/([a-z-]+)$" {{ alias {SEEDS}/$1_$2; }}
   # A machine that nobody listed: what it is, and the entry to add
   location = /unknown.ipxe {{
     access_log /dev/stdout;

@@ -34,7 +34,7 @@ def _ainur(plan: Plan, ssh_key: pulumi.Output[str] | None) -> tuple[BootstrapClu
     if plan.bootstrap is None or ssh_key is None:
         return None, []
     ainur = BootstrapCluster("ainur", plan.bootstrap, plan.name, ssh_key=ssh_key)
-    network = Network("ea", plan.network, provider=ainur.provider)
+    network = Network("ea", plan, provider=ainur.provider)
     gitops = plan.gitops_on(plan.bootstrap.name)
     seeded: list[pulumi.Resource] = []
     if gitops:

@@ -12,7 +12,7 @@ from foresight import boot
 from foresight.boot_chain import Chain, Firmware, Requested
 from model.environment import Environment
 from model.laws.foreseen import FORESEEN
-from render import dnsmasq
+from render import boot_files, dnsmasq
 from stacks.judgement import judge
 from stacks.lab import build
 from tests.foresight.mutants import PI, both, conf, lab
@@ -43,9 +43,7 @@ def test_every_machine_of_a_shipped_lab_comes_up(name: str, mode: str) -> None:
             vlan["dhcp"]["mode"] = mode
     proof = _proof(edited)
     assert proof.sound
-    bare = [(one.code, one.path) for one in boot.findings(proof)]
-    maiar = [pi.name for pi in netboot.pis] if (netboot := planned(edited).network.netboot) else []
-    assert bare == [("boot-seed-missing", f"bootstrap.nodes.{name}") for name in maiar], "Ainur writes no seeds yet"
+    assert boot.findings(proof) == []
     nodes = {*edited["cluster"]["nodes"], *edited.get("bootstrap", {}).get("nodes", {})}
     assert nodes <= {one.machine for one in proof.chains}
     assert all(one.end != "nothing" for one in proof.chains)
@@ -166,15 +164,16 @@ def test_boot_tells_a_program_everything() -> None:
     printed = CliRunner().invoke(app, ["boot", "homelab", "maia-1", "--json"])
     assert printed.exit_code == 0
     told = json.loads(printed.output)
-    assert [(one["code"], one["grade"]) for one in told["findings"]] == [("boot-seed-missing", "warning")]
+    assert told["findings"] == []
     (chain,) = told["chains"]
     assert (chain["machine"], chain["end"]) == ("maia-1", "kernel")
     asked = [step["requested"]["name"] for step in chain["steps"] if step["requested"]]
-    assert f"{PI}/config.txt" in asked
+    assert {f"{PI}/config.txt", f"/pi/{PI}/user-data", f"/pi/{PI}/vendor-data"} <= set(asked)
     assert {step["line"]["file"] for step in chain["steps"] if step["line"]} >= {"dnsmasq.conf", "exports"}
 
 
-def test_a_pi_that_comes_up_bare_is_no_error_and_no_plain_success() -> None:
+def test_a_pi_that_comes_up_bare_is_no_error_and_no_plain_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(boot_files, "seeds", lambda *_: {})
     printed = CliRunner().invoke(app, ["boot", "homelab", "maia-1"])
     assert printed.exit_code == 0
     assert "✓" not in printed.output

@@ -26,7 +26,7 @@ def committed(lab: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def made(lab: str) -> Iterator[tuple[str, dict[str, Any]]]:
     plan = shipped_plan(lab)
     yield "namespace", manifests.namespace("x", "privileged")
-    for name, files in boot_files.published(plan.network).items():
+    for name, files in boot_files.published(plan).items():
         yield name, manifests.config_map(name, "x", files)
     yield from ((f"kube-vip's {one['kind']}", one) for one in kube_vip.manifests("192.0.2.58", "v1.2.3"))
 

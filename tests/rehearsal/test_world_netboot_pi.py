@@ -10,7 +10,7 @@ from render import boot_files
 from tests.labs import planned, raw
 
 LAB = raw("homelab")
-PUBLISHED = boot_files.published(planned(raw("homelab")).network)
+PUBLISHED = boot_files.published(planned(raw("homelab")))
 
 
 def _reason(map_name: str = "", file: str = "", before: str = "", after: str = "", **pi: Any) -> str | None:
@@ -29,7 +29,7 @@ def test_with_what_is_published_every_netbooted_pi_comes_up() -> None:
 def test_as_server_too() -> None:
     edited = raw("homelab")
     edited["network"]["vlans"]["lab"]["dhcp"]["mode"] = "server"
-    maps = boot_files.published(planned(edited).network)
+    maps = boot_files.published(planned(edited))
     assert reason_not_to_boot(maps, edited, edited["bootstrap"]["nodes"]["maia-1"]) is None
 
 

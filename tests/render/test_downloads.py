@@ -10,7 +10,7 @@ PLAN = shipped_plan("homelab")
 
 
 def _lines(edited: dict[str, Any] | None = None) -> dict[str, list[str]]:
-    published = boot_files.published((planned(edited) if edited else PLAN).network)
+    published = boot_files.published(planned(edited) if edited else PLAN)
     words = [line.split() for line in published["boot-downloads"][downloads.LIST].splitlines()]
     return {line[0]: line[1:] for line in words if line[0] != "#"}
 
@@ -20,7 +20,9 @@ def test_everything_the_proof_counts_on_is_listed_rendered_or_the_pis_own_system
     manifest = served(PLAN)
     assert manifest
     by_http = {
-        name.lstrip("/").replace("loaders/", "tftp/") for name, one in manifest.http.items() if one.kind != "script"
+        name.lstrip("/").replace("loaders/", "tftp/")
+        for name, one in manifest.http.items()
+        if one.kind in ("kernel", "initrd", "loader")
     }
     by_tftp = {f"tftp/{name}" for name, one in manifest.tftp.items() if one.kind == "loader"}
     assert by_http | by_tftp == set(_lines())

@@ -142,7 +142,7 @@ class Site:
         """A shipped container whose volumes are where it mounts them; `instead`: ConfigMaps of the test's own."""
         container, volumes = _workload(image)
         published = {**{one["metadata"]["name"]: one["data"] for one in _documents() if one["kind"] == "ConfigMap"}}
-        published |= {**_generated(), **boot_files.published(self.plan.network), **(instead or {})}
+        published |= {**_generated(), **boot_files.published(self.plan), **(instead or {})}
         for path, volume in volumes.items():
             self.net.path(path).mkdir(parents=True, exist_ok=True)
             for name, text in published.get(volume.get("configMap", {}).get("name", ""), {}).items():

@@ -59,7 +59,8 @@ def seed(plan: Plan, node: BootstrapNodePlan) -> dict[str, str]:
 
 def meta_data(node: BootstrapNodePlan) -> dict[str, str]:
     """Who this is. The instance is the node by its name and serial: the same card stays the same instance."""
-    return {"instance-id": f"{node.name}-{node.folder}", "local-hostname": node.name}
+    found = {"instance-id": f"{node.name}-{node.folder}", "local-hostname": node.name}
+    return found | ({"dsmode": "local"} if node.persistent else {})  # as Ubuntu's own card says it
 
 
 def user_data(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> CloudConfig:

@@ -73,16 +73,17 @@ def journald(node: BootstrapNodePlan) -> str:
 
 
 def commands(node: BootstrapNodePlan) -> list[list[str]]:
-    """`runcmd`: systemd learns what was placed, enables what this node needs, and starts it in its own order.
+    """`runcmd`: systemd learns what was placed, enables what this node needs, and runs it in its own order.
 
-    Nothing waits here: a joining Pi's k3s waits for a token that is brought only when cloud-init is done.
+    cloud-init is done when that has ended, well or not. A joining Pi's k3s does not count: it waits for a token that is
+    brought only when cloud-init is done.
     """
     return [
         ["systemctl", "daemon-reload"],
         ["systemctl", "restart", "systemd-journald"],
         ["systemctl", "enable", "--now", "fstrim.timer"],
         ["systemctl", "enable", TARGET, *units(node)],
-        ["systemctl", "start", "--no-block", TARGET],
+        ["systemctl", "start", TARGET],
     ]
 
 

@@ -49,6 +49,10 @@ def cmdline(netboot: NetbootPlan, pi: PiEntry) -> str:
         "ro",
         "rootwait",
         "overlayroot=tmpfs",
+        # The Pi's device tree switches this one off, and the kubelet does not start without it
+        "cgroup_enable=memory",
+        # The root hangs on this link: cloud-init leaves it as Ubuntu's initramfs set it up
+        "network-config=disabled",
         f"ds=nocloud;s=http://{netboot.address}/pi/{pi.folder}/",
     )
     return " ".join(words) + "\n"

@@ -1,7 +1,7 @@
 """`./lab render`: every file for every host, written into a folder.
 
 Owns the folder: what is there from the last time, what an owner put there or changed, what is gone. Refuses the files'
-contents, which are `render.files`', and to overwrite what it did not write.
+contents, which are `render.files`', to overwrite what it did not write, and secrets, but for those of `cli.host_keys`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import json
 import os
 from pathlib import Path
 
-from cli import check
+from rich.console import Console
+from rich.text import Text
+
+from cli import check, host_keys
 from cli.console import complain, console, say
 from cli.stack_files import StackFile
 from cli.words import count
@@ -40,7 +43,8 @@ def render(stack: StackFile, typed: str) -> int:
     made = files(decided)
     try:
         gone = write(folder, decided.name, made)
-    except NotOurs as error:
+        keys = host_keys.of_cards(folder, decided.bootstrap) if decided.bootstrap else []
+    except (NotOurs, host_keys.NoKey) as error:
         complain(str(error))
         return WRONG
     except OSError as error:
@@ -49,8 +53,19 @@ def render(stack: StackFile, typed: str) -> int:
     out = console()
     left = f", {count(len(gone), 'file')} of the last time removed" if gone else ""
     say(out, f"{count(len(made), 'file')} in {folder}{left}. None of them is secret.", indent=0)
+    _cards(out, keys)
     say(out, f"Begin with {folder / 'BY-HAND.md'}.", indent=0)
     return FINE
+
+
+def _cards(out: Console, keys: list[host_keys.CardKey]) -> None:
+    """What is secret, where it is, and what the stack file does not know yet."""
+    for key in keys:
+        say(out, f"Secret: {key.file}, the SSH host key of {key.node}'s card. It belongs on that card alone.", indent=0)
+        if not key.known:
+            has = "another one" if key.instead_of else "none"
+            say(out, f"The stack file has {has} at bootstrap.nodes.{key.node}. For a card made of these files write:")
+            out.print(Text(f"          host_key: {key.public}"), soft_wrap=True)
 
 
 def write(folder: Path, lab: str, made: dict[str, str]) -> list[str]:

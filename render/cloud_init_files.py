@@ -39,8 +39,10 @@ def files(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> list[d
         "/etc/systemd/journald.conf.d/ilmarin.conf": _file(journald(node)),
         k3s_config.FILE: _file(yaml.safe_dump(k3s_config.config(cluster, node), sort_keys=False), "0600"),
     }
-    found |= {f"{SCRIPTS}/{name}": _file(text, "0755") for name, text in pi_files("scripts").items()}
-    found |= {f"{UNITS}/{name}": _file(text) for name, text in pi_files("units").items()}
+    jobs = jobs_of(node)
+    found |= {f"{SCRIPTS}/{job}.sh": _file(_ours("scripts", f"{job}.sh"), "0755") for job in jobs}
+    for unit in (TARGET, f"{node.unit}.service", *_units(jobs)):
+        found[f"{UNITS}/{unit}"] = _file(_ours("units", unit))
     if node.role == "server":
         manifests = kube_vip.files(cluster.vip, cluster.ingress, cluster.kube_vip)
         found |= {f"{kube_vip.FOLDER}/{name}": _file(text, "0600") for name, text in manifests.items()}
@@ -82,22 +84,30 @@ def commands(node: BootstrapNodePlan) -> list[list[str]]:
         ["systemctl", "daemon-reload"],
         ["systemctl", "restart", "systemd-journald"],
         ["systemctl", "enable", "--now", "fstrim.timer"],
-        ["systemctl", "enable", TARGET, *units(node)],
+        ["systemctl", "enable", TARGET, *_enabled(jobs_of(node))],
         ["systemctl", "start", TARGET],
     ]
 
 
-def units(node: BootstrapNodePlan) -> list[str]:
-    """Those of `render/pi/units` that this node enables, in the order in which a boot runs them."""
-    named = ["hostname.service", "nvme.service", "keep.service", "host-keys.service", "k3s.service"]
-    first = ["pki.service", "trust.timer"]
-    return [f"ilmarin-{one}" for one in (*named, *(first if node.first else ["token.path"]))]
+def jobs_of(node: BootstrapNodePlan) -> tuple[str, ...]:
+    """The scripts that this node runs, in the order in which a boot runs them. Each has a unit, or two, of its name."""
+    own = ("pki", "k3s", "trust") if node.first else ("k3s", "token")
+    return ("hostname", "nvme", "keep", "host-keys", *own)
 
 
-def pi_files(folder: str) -> dict[str, str]:
-    """File name → text of a folder of `render/pi`, sorted."""
-    found = package("render").joinpath("pi", folder).iterdir()
-    return {one.name: one.read_text(encoding="utf-8") for one in sorted(found, key=lambda one: one.name)}
+def _units(jobs: tuple[str, ...]) -> list[str]:
+    """Their units: what runs a script, after what makes it run other than a boot."""
+    triggers = {"trust": "timer", "token": "path"}
+    return [f"ilmarin-{job}.{kind}" for job in jobs for kind in filter(None, (triggers.get(job), "service"))]
+
+
+def _enabled(jobs: tuple[str, ...]) -> list[str]:
+    """Of those the ones that say when they are wanted: a trigger runs the script of its name."""
+    return [unit for unit in _units(jobs) if unit != "ilmarin-trust.service"]
+
+
+def _ours(folder: str, name: str) -> str:
+    return package("render").joinpath("pi", folder, name).read_text(encoding="utf-8")
 
 
 def _file(content: str, permissions: str = "0644") -> dict[str, Any]:

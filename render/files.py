@@ -6,8 +6,9 @@ function here: plan → {path: text}, paths relative and with `/`.
 
 from collections.abc import Callable
 
+from model.ainur import BootstrapNodePlan
 from model.plan import Plan
-from render import boot_files, by_hand, nut, router
+from render import boot_files, by_hand, cloud_init, nut, pi_card, router
 
 Files = dict[str, str]
 
@@ -29,7 +30,28 @@ def _power(plan: Plan) -> Files:
     return {f"ups/{one.ups}/{name}": text for one in plan.power.shutdowns for name, text in nut.files(one).items()}
 
 
-REALMS: tuple[Callable[[Plan], Files], ...] = (_boot, _router, _power, by_hand.files)
+def _pis(plan: Plan) -> Files:
+    """What each Pi's card carries beside Ubuntu's own files, or what a netbooted one is served as its seed."""
+    found: Files = {}
+    if plan.bootstrap is None:
+        return found
+    for node in plan.bootstrap.nodes:
+        made = pi_card.files(plan, node) if node.persistent else cloud_init.seed(plan, node)
+        found |= {f"{overlay(plan.bootstrap.name, node)}/{name}": text for name, text in made.items()}
+    return found
+
+
+def overlay(cluster: str, node: BootstrapNodePlan) -> str:
+    """The folder of a Pi's own files."""
+    return f"{cluster}/{node.name}/{'card' if node.persistent else 'netboot'}"
+
+
+def _ignored(_plan: Plan) -> Files:
+    """What must never reach a repository, wherever the folder is."""
+    return {".gitignore": f"# Written by ./lab render: these are secret\n/secret/\n{pi_card.HOST_KEY}\n"}
+
+
+REALMS: tuple[Callable[[Plan], Files], ...] = (_boot, _pis, _router, _power, by_hand.files, _ignored)
 """Who writes files."""
 
 

@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 from cli.__main__ import app
 from cli.render import MARKER, NotOurs, write
 from render.files import files
-from tests.labs import SHIPPED, shipped_plan
+from render.pi_card import HOST_KEY
+from tests.labs import ROOT, SHIPPED, raw, shipped_plan
 
-WORDS = ("PRIVATE KEY", "password", "token:", "BEGIN OPENSSH")
+KEYS, WORDS = ("PRIVATE KEY", "BEGIN OPENSSH"), ("password", "token:")
 
 
 def rendered(lab: str, folder: Path) -> tuple[int, str]:
@@ -21,7 +22,7 @@ def rendered(lab: str, folder: Path) -> tuple[int, str]:
 
 
 def held(folder: Path) -> dict[str, str]:
-    found = (path for path in folder.rglob("*") if path.is_file() and path.name != MARKER)
+    found = (path for path in folder.rglob("*") if path.is_file() and path.name not in (MARKER, HOST_KEY))
     return {path.relative_to(folder).as_posix(): path.read_text() for path in found}
 
 
@@ -39,7 +40,9 @@ def test_it_holds_every_file_and_again_the_same(lab: str, tmp_path: Path) -> Non
 def test_nothing_in_it_is_secret(lab: str) -> None:
     for path, text in files(shipped_plan(lab)).items():
         text = text.replace("password = @PASSWORD@\n", "")  # what the watcher's own install.sh fills in
-        assert not [word for word in WORDS if word in text and not path.endswith(".values.yaml")], path
+        # A Pi's seed carries scripts that speak of passwords and tokens: tests/render/test_cloud_init.py judges those
+        speaks = path.endswith((".values.yaml", "user-data", "-pi-seed.yaml"))
+        assert not [word for word in (KEYS if speaks else KEYS + WORDS) if word in text], path
         assert not path.startswith("secret/"), "that folder is its owner's"
 
 
@@ -136,3 +139,61 @@ def test_an_invalid_lab_is_refused_with_its_findings(tmp_path: Path) -> None:
     assert code == 1
     assert "domain" in said
     assert not (tmp_path / "out").exists()
+
+
+CARD = "ainur/vala-1/card"
+
+
+def _printed_keys(said: str) -> list[str]:
+    return [line.strip().removeprefix("host_key: ") for line in said.splitlines() if "host_key: ssh-" in line]
+
+
+def test_a_card_gets_a_host_key_once_and_the_line_for_the_stack_file_until_it_stands_there(tmp_path: Path) -> None:
+    code, said = rendered("homelab", tmp_path / "out")
+    assert code == 0, said
+    key = tmp_path / "out" / CARD / HOST_KEY
+    private = key.read_text()
+    public = subprocess.run(["ssh-keygen", "-y", "-f", str(key)], capture_output=True, text=True, check=True).stdout
+    assert _printed_keys(said) == [" ".join(public.split()[:2])]
+    assert str(key) in said.replace("\n", "")
+    again = rendered("homelab", tmp_path / "out")[1]
+    assert key.read_text() == private, "a card may be made of it already"
+    assert _printed_keys(again) == _printed_keys(said)
+    known = (
+        (ROOT / "Pulumi.homelab.yaml")
+        .read_text()
+        .replace(raw("homelab")["bootstrap"]["nodes"]["vala-1"]["host_key"], public.strip())
+    )
+    file = tmp_path / "Pulumi.homelab.yaml"
+    file.write_text(known)
+    assert not _printed_keys(rendered(str(file), tmp_path / "out")[1])
+
+
+def test_a_card_s_private_half_is_its_owner_s_alone_and_nowhere_else(tmp_path: Path) -> None:
+    code, said = rendered("homelab", tmp_path / "out")
+    assert code == 0, said
+    secret = [path for path in (tmp_path / "out").rglob("*") if path.is_file() and "PRIVATE KEY" in path.read_text()]
+    assert [path.relative_to(tmp_path / "out").as_posix() for path in secret] == [f"{CARD}/{HOST_KEY}"]
+    assert "PRIVATE KEY" not in said
+    assert stat.S_IMODE(secret[0].stat().st_mode) == 0o600
+    assert stat.S_IMODE(secret[0].parent.stat().st_mode) == 0o700
+    assert not list((tmp_path / "out" / CARD).glob("*.pub"))
+
+
+def test_a_card_s_private_half_cannot_reach_a_repository(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", str(tmp_path)], check=True)
+    assert rendered("homelab", tmp_path / "out")[0] == 0
+    subprocess.run(["git", "-C", str(tmp_path), "add", "--all"], check=True)
+    listed = subprocess.run(["git", "-C", str(tmp_path), "ls-files"], capture_output=True, text=True, check=True).stdout
+    assert f"out/{CARD}/user-data" in listed
+    assert HOST_KEY not in listed
+
+
+def test_a_host_key_that_cannot_be_read_is_said_and_not_replaced(tmp_path: Path) -> None:
+    assert rendered("homelab", tmp_path / "out")[0] == 0
+    key = tmp_path / "out" / CARD / HOST_KEY
+    key.write_text("damaged")
+    code, said = rendered("homelab", tmp_path / "out")
+    assert code == 2
+    assert HOST_KEY in said
+    assert key.read_text() == "damaged"

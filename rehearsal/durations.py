@@ -32,6 +32,9 @@ _MACHINES = {
     "machines.u-boot.flashed": Duration(30, 120, "assumed: one boot from its own disk"),
     "machines.raspberry-pi.flashed": Duration(30, 120, "assumed: one boot from its own card"),
     "hosts.cloud-init": Duration(120, 900, "assumed: a Pi's first boot, packages installed by cloud-init"),
+    "hosts.boot": Duration(30, 120, "assumed: one boot from its own card"),
+    "hosts.stamp": Duration(180, 1200, "assumed: an image of 1.5 GB over the network, written to a card at 20 MB/s"),
+    "hosts.told": Duration(0.0, 0.0, "nothing happens: it is only told"),
     "k3s.server": Duration(30, 180, "assumed: first start of k3s on a Raspberry Pi 5"),
     "k3s.join": Duration(20, 120, "assumed: first start of a k3s agent on a Raspberry Pi 5"),
 }
@@ -53,6 +56,7 @@ _TALOS = {
     "talos.Bootstrap.create": Duration(60, 180, "assumed; high: its create timeout, 3 m"),
 }
 _REST = {
+    "registry.push": Duration(1, 30, "assumed: some 100 KB pushed over the internet"),
     "command.Command.create": Duration(1, 30, "assumed: seconds; what it starts or waits for has rows of its own"),
     "command.Command.update": Duration(1, 60, "assumed: a command that finds its work done"),
     "random.RandomBytes.create": _NOTHING,

@@ -19,7 +19,7 @@ import yaml
 
 from rehearsal.world.errors import EngineKilled, Refusal
 
-FaultKind = Literal["error", "kill", "outage", "slow"]
+FaultKind = Literal["error", "kill", "outage", "slow", "cut", "disk", "clock"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,13 @@ class Fault:
     Of the others ``where`` is a glob over ``machine/<name>``, and time is the World's. During an ``outage`` of
     ``seconds``, which begins ``at`` so many, nobody reaches the machine, for the reason ``message``; a ``slow`` one
     takes ``seconds`` more each time it boots. An ``outage`` of ``download/<host>`` is one of a server from which the
-    boot services fetch what they serve.
+    boot services fetch what they serve, of ``boot-http`` one of the boot services themselves, of ``host/<name>`` one
+    of a Pi.
+
+    Of a Pi also: a ``cut`` of ``host/<name>/<unit>`` takes its power in the middle of what that unit does, at the
+    ``when``-th start, ``times`` times; ``disk`` says in its ``message`` what is wrong with ``host/<name>/nvme`` or
+    ``…/sd``: ``absent``, or what it carries; with ``clock`` the clock of ``host/<name>`` is wrong for so many
+    ``seconds``, until a time server was heard, by what the ``message`` says: ``a year behind``.
     """
 
     kind: FaultKind
@@ -82,9 +88,29 @@ class Faults:
         """Seconds that a boot of ``place`` takes longer than usual."""
         return sum(each.seconds for each in self._of("slow", place))
 
+    def cut(self, place: str) -> bool:
+        """Whether the power goes in the middle of ``place``, which begins now."""
+        for index, fault in enumerate(self.faults):
+            if fault.kind == "cut" and fnmatch.fnmatchcase(place, fault.where):
+                self._seen[index] += 1
+                if self._seen[index] >= fault.when and self._struck[index] < fault.times:
+                    self._struck[index] += 1
+                    return True
+        return False
+
+    def disk(self, place: str) -> str | None:
+        """What is wrong with a disk: ``absent``, or what it carries that is not ours; ``None``: it is blank or ours."""
+        return next((each.message for each in self._of("disk", place)), None)
+
+    def clock(self, place: str, now: float) -> str | None:
+        """By what the clock of ``place`` is wrong at the moment ``now``; ``None`` once a time server was heard."""
+        found = (each for each in self._of("clock", place) if each.at <= now < each.at + each.seconds)
+        return next((each.message for each in found), None)
+
     def edges(self) -> list[float]:
-        """The moments at which an outage begins or ends."""
-        return [edge for each in self.faults if each.kind == "outage" for edge in (each.at, each.at + each.seconds)]
+        """The moments at which an outage, or a wrong clock, begins or ends."""
+        lasting = [each for each in self.faults if each.kind in ("outage", "clock")]
+        return [edge for each in lasting for edge in (each.at, each.at + each.seconds)]
 
     def _of(self, kind: FaultKind, place: str) -> list[Fault]:
         return [each for each in self.faults if each.kind == kind and fnmatch.fnmatchcase(place, each.where)]

@@ -20,6 +20,7 @@ from typing import Any, Literal
 from pulumi import automation as auto
 
 from model.document import parse
+from rehearsal.cards import cards
 from rehearsal.engine import Engine, engine_environment, scrubbed_process
 from rehearsal.engine_events import Diagnostic, Listener, Transcript
 from rehearsal.interrupts import Interrupts
@@ -140,7 +141,7 @@ class Rack:
 
     def world(self) -> World:
         """The World as it was last saved, to be asked. It is a copy: what is done to it happens nowhere."""
-        world = World(self._environment, file=self.folder.world)
+        world = World(self._environment, file=self.folder.world, cards={})
         world.file = None
         return world
 
@@ -174,6 +175,8 @@ def open_rack(
         secrets = {} if folder.sealed.exists() else folder.make_keys()
         keys = folder.keys()
         lifted = lift_dead(folder.backend)
+        environment = parse(lab.stack_file.read_text(encoding="utf-8"), lab.stack_file.name).environment
+        write_private(folder.cards, json.dumps(cards(environment or {}, lab.stack)))
         with (
             world(folder.path, lab.stack_file, lab.gitops.parent, [keys.authorized_key], [lock], staging) as ports,
             contextlib.chdir(folder.work),  # where Pulumi's language host would run the program
@@ -188,7 +191,6 @@ def open_rack(
             else:
                 stack = auto.Stack.select(lab.stack, workspace)
             folder.copy_stack_file(lab)
-            environment = parse(lab.stack_file.read_text(encoding="utf-8"), lab.stack_file.name).environment
             yield Rack(folder, stack, engine, program, environment or {}, lifted)
 
 

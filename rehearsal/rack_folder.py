@@ -3,6 +3,7 @@
     .rack/<rack>.lock           who uses the rack
     .rack/<rack>/keys.json      this rack's passphrase and the public half of its SSH key
                  /sealed.yaml    its secrets, encrypted by the engine
+                 /cards.json     what the owner's cards carry
                  /world.json     the simulated world; world.log is what its process says
                  /backend, home  the engine's state and home
                  /work           the project as the engine sees it, with a copy of the stack file
@@ -25,7 +26,7 @@ import yaml
 
 from rehearsal.keys import api_token, passphrase, ssh_key
 from rehearsal.stack_copy import Sealed, rack_copy, sealed_in
-from stacks.secrets import CLOUDFLARE, SSH_KEY
+from stacks.secrets import AGE_KEY, CLOUDFLARE, REGISTRY_LOGIN, SSH_KEY
 
 PROJECT = "iluvatar"
 
@@ -80,6 +81,11 @@ class RackFolder:
         return self.path / "world.json"
 
     @property
+    def cards(self) -> Path:
+        """What is on the cards that the owner wrote: host name → file name → text."""
+        return self.path / "cards.json"
+
+    @property
     def sealed(self) -> Path:
         """The rack's encrypted secrets; absent in a rack that was never finished."""
         return self.path / "sealed.yaml"
@@ -122,7 +128,8 @@ class RackFolder:
         login = ssh_key("rack")
         keys = {"passphrase": passphrase(), "authorized_key": login.public}
         write_private(self.path / "keys.json", json.dumps(keys))
-        return {f"{PROJECT}:{SSH_KEY.key}": login.private, f"{PROJECT}:{CLOUDFLARE.key}": api_token()}
+        made = {SSH_KEY: login.private, CLOUDFLARE: api_token(), AGE_KEY: passphrase(), REGISTRY_LOGIN: passphrase()}
+        return {f"{PROJECT}:{key.key}": value for key, value in made.items()}
 
 
 def project_file(text: str) -> str:

@@ -78,6 +78,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--faults", type=Path, help="what goes wrong on purpose, JSON or YAML")
     parser.add_argument("--points", type=Path, help="file to which each moment a fault may strike is added")
     parser.add_argument("--authorized-key", action="append", default=[], help="public key the simulated cards admit")
+    parser.add_argument("--cards", type=Path, help="what is on the simulated cards, JSON: host → file → text")
     parser.add_argument("--stay", action="store_true", help="outlive the process that started this one")
     return parser.parse_args()
 
@@ -95,6 +96,8 @@ def main() -> None:
         repository=options.repository,
         faults=load_faults(options.faults, options.points),
         authorized_keys=tuple(options.authorized_key),
+        stack_file=options.environment,
+        cards=json.loads(options.cards.read_text(encoding="utf-8")) if options.cards else None,
     )
     world.save()
     servers, ports = start(world, standins(), parent)

@@ -52,12 +52,14 @@ def world(
     """Run the World kept in `folder` and give `{package: port}` of its stand-ins, all on 127.0.0.1.
 
     `stack_file` says what hardware there is, `repository` holds gitops/, `authorized_keys` are what the simulated cards
-    admit. What the process says goes to `folder`/world.log. WorldTrouble when it does not come up.
+    admit; the cards are `folder`/cards.json. What the process says goes to `folder`/world.log. WorldTrouble when it
+    does not come up.
     """
     ports_file = folder / "ports.json"
     ports_file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "rehearsal.serve", "--world", str(folder / "world.json")]
     command += ["--environment", str(stack_file), "--repository", str(repository), "--ports-file", str(ports_file)]
+    command += ["--cards", str(folder / "cards.json")]
     command += [word for key in authorized_keys for word in ("--authorized-key", key)]
     command += staging.words() if staging else []
     with (folder / "world.log").open("w", encoding="utf-8") as log:

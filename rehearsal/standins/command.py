@@ -33,7 +33,7 @@ class _Command(Kind, ABC):
     def update(self, ctx: Context, id: str, olds: Properties, news: Properties, preview: bool) -> Properties:
         if preview:
             return news | {"stdout": UNKNOWN, "stderr": UNKNOWN}
-        return self._run(ctx, news, "update" if news.get("update") else "create")
+        return self._run(ctx, news, "update" if news.get("update") else "create", self._before(olds, news))
 
     def delete(self, ctx: Context, id: str, state: Properties) -> None:
         if state.get("delete"):
@@ -47,13 +47,17 @@ class _Command(Kind, ABC):
     def ended(self, code: int) -> str:
         """The provider's words for a command that did not end well."""
 
-    def _run(self, ctx: Context, news: Properties, which: str) -> Properties:
+    def _before(self, olds: Properties, news: Properties) -> dict[str, str]:
+        """What the run before printed, in variables, unless the program wants none of it."""
+        return {}
+
+    def _run(self, ctx: Context, news: Properties, which: str, given: dict[str, str] | None = None) -> Properties:
         text = news.get(which)
         if not text:
             return news | {"stdout": "", "stderr": ""}
         with ctx.world.change():
             host, user = self.host(ctx, news)
-        outcome = execute(ctx.world, host, user, text, news.get("stdin") or "")
+        outcome = execute(ctx.world, host, user, text, news.get("stdin") or "", given)
         if outcome.code:
             printed = outcome.stdout + outcome.stderr
             raise Refusal(f'{self.ended(outcome.code)}: running "{text}":\n{printed}')
@@ -92,6 +96,11 @@ class Local(_Command):
 
     def ended(self, code: int) -> str:
         return f"exit status {code}"
+
+    def _before(self, olds: Properties, news: Properties) -> dict[str, str]:
+        if news.get("addPreviousOutputInEnv") is False:
+            return {}
+        return {f"PULUMI_COMMAND_{name.upper()}": str(olds.get(name) or "") for name in ("stdout", "stderr")}
 
 
 class CommandPackage(StandIn):

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +50,11 @@ class Outcome:
     code: int
 
 
-def execute(world: World, host: dict[str, Any], user: str, text: str, stdin: str) -> Outcome:
-    """Run ``text`` as ``user`` on ``host``. Must be called without holding the World: the shims take it in turn."""
+def execute(
+    world: World, host: dict[str, Any], user: str, text: str, stdin: str, given: Mapping[str, str] | None = None
+) -> Outcome:
+    """Run ``text`` as ``user`` on ``host``, with the variables ``given``. Must be called without holding the World: the
+    shims take it in turn."""
     bash = shutil.which("bash")
     if bash is None:
         raise Refusal("the rack runs commands with bash, and there is none on PATH")
@@ -59,6 +62,7 @@ def execute(world: World, host: dict[str, Any], user: str, text: str, stdin: str
         _lay_shims(Path(scratch) / "bin")
         variables = {"PATH": f"{scratch}/bin", "RACK_SOCKET": address, "RACK_USER": user, "HOME": f"/home/{user}"}
         variables |= {"USER": user, "LOGNAME": user, "SHELL": "/bin/bash", "LANG": "C.UTF-8"}
+        variables |= given or {}
         try:
             done = subprocess.run(
                 _command(bash, text),

@@ -27,6 +27,7 @@ from rehearsal.world.hosts import Hosts
 from rehearsal.world.invariants import Invariants
 from rehearsal.world.kubernetes import Kubernetes
 from rehearsal.world.machines import Machines
+from rehearsal.world.registry import Registry
 from rehearsal.world.talos import Talos
 
 VERSION = 1
@@ -41,7 +42,7 @@ class World:
 
     Every room gets ``section(name)`` and keeps its facts there; whoever changes something does it inside ``change()``,
     which holds the lock and saves. ``environment`` is the raw dict of the stack file, ``repository`` a folder holding
-    the ``gitops/`` tree that the World's Git server hands out.
+    the ``gitops/`` tree that the World's Git server hands out, ``stack_file`` the file that ``./lab`` there reads.
     """
 
     def __init__(
@@ -52,15 +53,24 @@ class World:
         repository: Path | None = None,
         faults: fault_data.Faults | None = None,
         authorized_keys: tuple[str, ...] = (),
+        stack_file: Path | None = None,
+        cards: dict[str, dict[str, str]] | None = None,
     ) -> None:
+        """``cards``: host name → file name → text on the boot partition of the card that its owner wrote.
+
+        ``None``: nobody rendered any, and every host is as its card and cloud-init left it.
+        """
         self.environment = environment
         self.file = file
         self.repository = repository
         self.faults = faults or fault_data.Faults()
         self.authorized_keys = authorized_keys
+        self.stack_file = stack_file
+        self.cards = cards
         self.lock = threading.RLock()
         self.data: dict[str, Any] = _load(file) or {"version": VERSION, "clock": 0.0, "journal": [], "sections": {}}
         self.clock = Clock(self)
+        self.registry = Registry(self)
         self.kubernetes = Kubernetes(self)
         self.cloudflare = Cloudflare(self)
         self.factory = Factory(self)

@@ -25,9 +25,10 @@ class Clock:
         return float(self._world.data["clock"])
 
     def let_pass(self, seconds: float) -> None:
-        """Time passes; machines boot, and join their cluster, as far as they can by then."""
+        """Time passes; machines and hosts boot, and join their cluster, as far as they can by then."""
         self._world.data["clock"] = self.now + seconds
         self._world.talos.settle()
+        self._world.hosts.settle()
 
     def wait_for(self, holds: Callable[[], bool], patience: float) -> bool:
         """Whether ``holds`` within ``patience`` seconds, asked now and whenever something may have changed.

@@ -189,7 +189,17 @@ def _holds(call: Call, words: list[str]) -> bool:
     raise Failed(f"{call.tool}: the rack's test does not know '{' '.join(words)}'", 2)
 
 
+def _mountpoint(call: Call) -> Result:
+    """Disks that are mounted, and folders that were bound (util-linux' mountpoint(1): 32 is no)."""
+    options, paths = call.options("q", long={"quiet": "q"})
+    mounts = [*call.host.get("mounts", ()), *call.host.get("binds", {}).values()]
+    mounted = len(paths) == 1 and paths[0] in mounts
+    text = "" if "q" in options else f"{''.join(paths)} is {'' if mounted else 'not '}a mountpoint\n"
+    return Result(text, code=0 if mounted else 32)
+
+
 TOOLS: dict[str, Tool] = {
+    "mountpoint": _mountpoint,
     "cat": _cat,
     "cmp": _cmp,
     "sha256sum": _sha256sum,

@@ -5,8 +5,10 @@ Owns systemctl, cloud-init and k3s as far as a bootstrap needs them. It refuses 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from rehearsal.world import host_units
 from rehearsal.world.host_tools import Call, Failed, Result, Tool
 from rehearsal.world.hosts import KUBECONFIG
 
@@ -14,7 +16,12 @@ from rehearsal.world.hosts import KUBECONFIG
 def _cloud_init(call: Call) -> Result:
     words = call.argv[1:]
     if words[:1] == ["status"] and set(words[1:]) <= {"--wait", "--long"}:
-        return Result(f"status: {call.host['cloud_init']}\n")
+        told = call.host.get("cloud_init_told") or []
+        detail = "".join(f"  - {sentence}\n" for sentence in told)
+        degraded = (
+            f"extended_status: degraded done\nrecoverable_errors:\n{detail}" if told and "--long" in words else ""
+        )
+        return Result(f"status: {call.host['cloud_init']}\n{degraded}", code=2 if told else 0)
     if words == ["--version"]:
         return Result("/usr/bin/cloud-init 25.1.4\n")
     raise Failed(f"cloud-init: the rack's cloud-init does not know '{' '.join(words)}'", 2)
@@ -29,13 +36,27 @@ def _systemctl(call: Call) -> Result:
         return Result("running\n" if verb == "is-system-running" else "")
     if verb in ("is-active", "is-enabled"):
         return _asked(call, verb, units, quiet="q" in options)
+    if verb == "reset-failed":
+        for unit in units:
+            host_units.state_of(call.host, unit)["failed"] = None
+        return Result()
     if verb not in ("start", "stop", "restart", "reload-or-restart", "enable", "disable"):
         raise Failed(f"systemctl: the rack's systemctl does not know '{verb}'", 2)
     if call.user != "root":
         raise Failed(f"Failed to {verb} {units[0] if units else ''}.service: Interactive authentication required.")
     for unit in units:
+        _known_unit(call, verb, unit)
+    for unit in units:
         _moved(call, verb, unit, now="n" in options)
     return Result()
+
+
+def _known_unit(call: Call, verb: str, unit: str) -> None:
+    """Every unit is enabled before any is started."""
+    if host_units.load(call.host, unit) is None:
+        raise Failed(f"Failed to {verb} {unit}.service: Unit {unit}.service not found.", 5)
+    if verb in ("enable", "disable"):
+        host_units.state_of(call.host, unit)["enabled"] = verb == "enable"
 
 
 def _asked(call: Call, verb: str, units: list[str], *, quiet: bool) -> Result:
@@ -49,11 +70,8 @@ def _asked(call: Call, verb: str, units: list[str], *, quiet: bool) -> Result:
 
 
 def _moved(call: Call, verb: str, unit: str, *, now: bool) -> None:
-    hosts, services = call.world.hosts, call.host["services"]
-    if unit not in services:
-        raise Failed(f"Failed to {verb} {unit}.service: Unit {unit}.service not found.", 5)
-    if verb in ("enable", "disable"):
-        services[unit]["enabled"] = verb == "enable"
+    hosts = call.world.hosts
+    host_units.state_of(call.host, unit)
     if verb in ("stop", "restart", "reload-or-restart") or (verb == "disable" and now):
         hosts.stop(call.host, unit)
     if verb in ("start", "restart", "reload-or-restart") or (verb == "enable" and now):
@@ -88,15 +106,18 @@ def _cluster(call: Call) -> Any:
 
 
 def _kubectl(call: Call) -> Result:
-    long = {"for": "f", "timeout": "t", "namespace": "n", "output": "o", "all": "a"}
-    options, words = call.options("", "ftno", long)
+    long = {"for": "f", "timeout": "t", "namespace": "n", "output": "o", "all": "a", "raw": "r"}
+    options, words = call.options("", "ftnor", long)
     cluster = _cluster(call)
     nodes = {node["metadata"]["name"]: node for node in cluster.objects("Node")}
-    if words[:1] == ["wait"] and options.get("f", "").lower() == "condition=ready":
+    condition = options.get("f", "").lower()
+    if words[:1] == ["wait"] and condition in ("condition=ready", "condition=etcdisvoter"):
         wanted = (
             sorted(nodes) if "a" in options else [word.removeprefix("node/") for word in words[1:] if word != "node"]
         )
-        return _waited(nodes, wanted)
+        return _waited(nodes, wanted, _is_ready if condition == "condition=ready" else _votes)
+    if words == ["get"] and options.get("r") == "/readyz":
+        return Result("ok")
     if words[:2] in (["get", "nodes"], ["get", "node"]):
         wanted = words[2:] or sorted(nodes)
         _known(nodes, wanted)
@@ -106,10 +127,10 @@ def _kubectl(call: Call) -> Result:
     raise Failed(f"kubectl: the rack's kubectl does not know '{' '.join(words)}'", 2)
 
 
-def _waited(nodes: dict[str, Any], wanted: list[str]) -> Result:
+def _waited(nodes: dict[str, Any], wanted: list[str], met: Callable[[dict[str, Any]], bool]) -> Result:
     _known(nodes, wanted)
     for name in wanted:
-        if not _is_ready(nodes[name]):
+        if not met(nodes[name]):
             raise Failed(f"error: timed out waiting for the condition on nodes/{name}")
     return Result("".join(f"node/{name} condition met\n" for name in wanted))
 
@@ -123,6 +144,11 @@ def _known(nodes: dict[str, Any], wanted: list[str]) -> None:
 def _is_ready(node: dict[str, Any]) -> bool:
     conditions = node.get("status", {}).get("conditions", [])
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _votes(node: dict[str, Any]) -> bool:
+    """k3s' ``EtcdIsVoter``: of servers, as soon as they are Ready (a learner's minutes are not modelled)."""
+    return _is_ready(node) and "node-role.kubernetes.io/control-plane" in node["metadata"].get("labels", {})
 
 
 TOOLS: dict[str, Tool] = {

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.world import host_units
+
 if TYPE_CHECKING:
     from rehearsal.world import World
 
@@ -117,9 +119,17 @@ Tool = Callable[[Call], Result]
 
 def tools() -> dict[str, Tool]:
     """Every program there is, by name."""
-    from rehearsal.world import host_curl, host_files, host_services, host_text, kubectl, talosctl  # need our names
+    from rehearsal.world import (
+        host_curl,
+        host_files,
+        host_services,
+        host_ssh,
+        host_text,
+        kubectl,
+        talosctl,
+    )  # our names
 
-    ours = host_files.TOOLS | host_text.TOOLS | host_services.TOOLS | host_curl.TOOLS
+    ours = host_files.TOOLS | host_text.TOOLS | host_services.TOOLS | host_curl.TOOLS | host_ssh.TOOLS
     return ours | talosctl.TOOLS | kubectl.TOOLS
 
 
@@ -132,6 +142,7 @@ def run(call: Call) -> Result:
     tool = tools().get(call.tool)
     if tool is None:
         return Result(stderr=f"{call.tool}: command not found\n", code=127)
+    call.argv[1:] = [host_units.real(call.host, word) for word in call.argv[1:]]
     try:
         return tool(call)
     except Failed as failed:
@@ -157,6 +168,10 @@ def _sudo(call: Call) -> Result:
 
 
 def _shell(call: Call) -> Result:
+    if call.argv[1:2] == ["./lab"]:
+        from rehearsal.world.host_lab import lab  # needs our names
+
+        return lab(call)
     words = [word for word in call.argv[1:] if word != "-e"]
     if len(words) >= 2 and words[0] in ("-c", "-ec"):
         strict = "set -e\n" if "e" in words[0] or "-e" in call.argv else ""

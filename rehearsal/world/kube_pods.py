@@ -49,6 +49,9 @@ def keep_nodes(cluster: Cluster) -> None:
             "message:Network plugin returns error: cni plugin not initialized"
         )
         condition = {"type": "Ready", "status": str(bool(networked)), "reason": reason, "message": message}
+        if found["metadata"]["name"] in (cluster.record.get("away") or ()):
+            unheard = "Kubelet stopped posting node status."
+            condition |= {"status": "Unknown", "reason": "NodeStatusUnknown", "message": unheard}
         cluster.set_status(found, {**found["status"], "conditions": [condition]})
 
 

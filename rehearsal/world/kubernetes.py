@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from rehearsal.world import (
+    host_trust,
     kube_argocd,
     kube_certificates,
     kube_flux,
@@ -33,6 +34,7 @@ _CONTROLLERS = [
     kube_gateway.keep_gateways,
     kube_services.keep_services,
     kube_tunnel.keep_tunnels,
+    host_trust.keep_trust,
     kube_secrets.keep_secrets,
     kube_certificates.keep_certificates,
     kube_argocd.keep_applications,
@@ -98,7 +100,7 @@ class Kubernetes:
         if found is None:
             host = urlsplit(server).netloc
             raise Refusal(f'Get "{server}/api": dial tcp {host}: connect: connection refused')
-        silent = self.world.talos.silence(found.name, urlsplit(server).hostname or "")
+        silent = self._silence(found.name, server)
         if silent:
             raise Refusal(f'Get "{server}/api": {silent}')
         if authority != found.record["credential"]:
@@ -137,7 +139,10 @@ class Kubernetes:
 
     def _listens(self, url: str) -> bool:
         there = [cluster.name for cluster in self.clusters.values() if cluster.answers_at(url)]
-        return any(not self.world.talos.silence(name, urlsplit(url).hostname or "") for name in there)
+        return any(not self._silence(name, url) for name in there)
+
+    def _silence(self, name: str, url: str) -> str | None:
+        return self.world.talos.silence(name, urlsplit(url).hostname or "") or self.world.hosts.silence(name)
 
     def leftovers(self) -> list[str]:
         """What this program made and what still stands, over all clusters, sorted."""

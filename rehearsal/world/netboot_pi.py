@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.world.netboot import NAMESPACE, WORKLOADS, runs_on
+from rehearsal.world.netboot import NAMESPACE, SCRIPTS, WORKLOADS, absent, runs_on
 
 if TYPE_CHECKING:
     from rehearsal.world import World
 
+SEEDS = "pi-seed"
+"""The ConfigMap of the seeds: ``<folder>_<file>``, served at ``/pi/<folder>/<file>``."""
 TEXTS = ("config.txt", "cmdline.txt")
 _IDENTITY = "RPi"
 """Option 97 of every Pi begins with it, after a zero byte (RPi4, RPi5)."""
@@ -56,7 +58,39 @@ def reason_not_to_boot(maps: dict[str, dict[str, str]], environment: dict[str, A
         return f"config.txt names {named[1]}, which TFTP does not have"
     if "arm_64bit=0" in config:
         return "config.txt asks for 32 bits, and the kernel has 64"
-    return _root(cmdline, maps["pi-nfs"].get("exports", ""), server, IPv4Address(str(pi["address"])))
+    return _root(cmdline, maps["pi-nfs"].get("ganesha.conf", ""), server, IPv4Address(str(pi["address"])))
+
+
+def seed(world: World, host: dict[str, Any], url: str | None = None) -> dict[str, str] | str:
+    """The files of the seed that a Pi without a card boots with (or those below ``url``), or why it does not boot."""
+    bootstrap: dict[str, Any] = world.environment.get("bootstrap") or {}
+    cluster = world.kubernetes.clusters.get(str(bootstrap.get("name")))
+    if cluster is None:
+        return "no boot server answers: the bootstrap cluster does not stand"
+    for needed, configured in (("dnsmasq", "dnsmasq"), ("pi-netboot", SCRIPTS)):
+        trouble = world.faults.outage("boot-http", world.clock.now) or absent(cluster, needed, configured)
+        if trouble:
+            return f"no boot server answers: {trouble}"
+    maps = {name: _data(cluster.get("ConfigMap", NAMESPACE, name)) for name in ("dnsmasq", "pi-boot", "pi-nfs", SEEDS)}
+    pi = bootstrap["nodes"][host["name"]]
+    reason = reason_not_to_boot(maps, world.environment, pi)
+    if reason:
+        return reason
+    asked = url or _told(maps["pi-boot"][f"{host['serial']}_cmdline.txt"])
+    server = str(((world.environment.get("network") or {}).get("netboot") or {}).get("address"))
+    found = re.fullmatch(rf"http://{re.escape(server)}/pi/([0-9a-f]{{8}})/", asked)
+    if not found:
+        return f"its cloud-init asks for {asked or 'no seed'}, and {server} serves http://{server}/pi/<folder>/"
+    prefix = f"{found[1]}_"
+    files = {name.removeprefix(prefix): text for name, text in maps[SEEDS].items() if name.startswith(prefix)}
+    lacking = [name for name in ("user-data", "meta-data") if name not in files]
+    return f"{asked}{lacking[0]}: 404: ConfigMap {NAMESPACE}/{SEEDS} has no {prefix}{lacking[0]}" if lacking else files
+
+
+def _told(cmdline: str) -> str:
+    """Where the kernel's command line sends cloud-init (its documentation, "NoCloud", ``ds=nocloud;s=``)."""
+    found = re.search(r"(?:^|\s)ds=nocloud(?:-net)?;s=(\S+)", cmdline)
+    return found[1] if found else ""
 
 
 def _data(found: dict[str, Any] | None) -> dict[str, str]:
@@ -92,7 +126,7 @@ def _fitting(conf: str, directive: str, tags: set[str]) -> Iterator[str]:
             yield ",".join(word for word in words if not word.startswith("tag:"))
 
 
-def _root(cmdline: str, exports: str, server: str, address: IPv4Address) -> str | None:
+def _root(cmdline: str, exported: str, server: str, address: IPv4Address) -> str | None:
     """Why the kernel finds no root with its command line."""
     if len(cmdline.strip().splitlines()) != 1:
         return "cmdline.txt is more than a line: the firmware reads the first only"
@@ -110,18 +144,30 @@ def _root(cmdline: str, exports: str, server: str, address: IPv4Address) -> str 
         return "the kernel mounts NFS version 2 unless told vers=3, and nobody serves that"
     if "ro" not in cmdline.split() and words.get("overlayroot") != "tmpfs":
         return "it would write to the system that all Pis share"
-    return _export(exports, path, address)
+    return _export(exported, path, address)
 
 
-def _export(exports: str, path: str, address: IPv4Address) -> str | None:
-    found = [line.split() for line in exports.splitlines() if line.strip() and not line.startswith("#")]
-    clients = [client for line in found if line[0] == path for client in line[1:]]
-    if not clients:
+def _export(conf: str, path: str, address: IPv4Address) -> str | None:
+    """Why Ganesha gives the Pi at ``address`` no ``path``, read-only and with root left as root."""
+    blocks = [block for block in re.split(r"^EXPORT \{$", conf, flags=re.M)[1:] if f"{path}/".startswith(_path(block))]
+    if not blocks:
         return f"{path} is not exported"
-    for client in clients:
-        who = client.partition("(")[0]
-        if who in ("", "*", "0.0.0.0/0"):
-            return f"{path} is exported to the whole world"
-        if address in IPv4Network(who, strict=False):
-            return None
-    return f"{path} is exported to {clients[0].partition('(')[0]}, and its address is {address}"
+    own, _, clients = blocks[0].partition("CLIENT {")
+    if "Access_Type = None;" not in own:
+        return f"{path} is exported to the whole world"
+    if "Access_Type = RO;" not in clients:
+        return f"{path} is exported to nobody for reading alone"
+    if "Squash = No_Root_Squash;" not in own or "Protocols = 3;" not in own:
+        return f"{path} is not exported to root by NFS 3"
+    named = re.search(r"Clients = ([^;]+);", clients)
+    who = [one.strip() for one in named[1].split(",")] if named else []
+    if {"*", "0.0.0.0/0"} & set(who):
+        return f"{path} is exported to the whole world"
+    if any(address in IPv4Network(one, strict=False) for one in who):
+        return None
+    return f"{path} is exported to {', '.join(who) or 'nobody'}, and its address is {address}"
+
+
+def _path(block: str) -> str:
+    found = re.search(r"^\s*Path = ([^;]+);$", block, re.M)
+    return f"{found[1].rstrip('/')}/" if found else "//"

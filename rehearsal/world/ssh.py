@@ -7,6 +7,7 @@ belong to one that is authorised. It refuses to own what is done once inside.
 from __future__ import annotations
 
 import base64
+import hashlib
 import struct
 from typing import Any
 
@@ -30,17 +31,28 @@ def public_half(private_key: str) -> str | None:
     return f"{kind.decode()} {base64.b64encode(blob).decode()}" if cipher == b"none" else None
 
 
+def public_line(drawn: str) -> str:
+    """A public key that follows from a text: nothing here checks a signature."""
+    parts = (b"ssh-ed25519", hashlib.sha256(drawn.encode()).digest())
+    blob = b"".join(struct.pack(">I", len(part)) + part for part in parts)
+    return f"ssh-ed25519 {base64.b64encode(blob).decode()}"
+
+
 def _field(data: bytes) -> tuple[bytes, bytes]:
     (size,) = struct.unpack(">I", data[:4])
     return data[4 : 4 + size], data[4 + size :]
 
 
 def admit(host: dict[str, Any] | None, connection: dict[str, Any], authorized: list[str]) -> None:
-    """Raise ``Refusal`` in the words of Go's SSH client when ``connection`` does not get into ``host``."""
+    """Raise ``Refusal`` in the words of Go's SSH client when ``connection`` does not get into ``host``.
+
+    ``authorized`` are the keys of the user that it names: none where there is no such user.
+    """
     where = f"{connection['host']}:{int(connection.get('port') or 22)}"
-    if host is None or not host["power"] or not where.endswith(":22"):
-        why = "connection refused" if host and host["power"] else "no route to host"
-        raise _dial(f"dial tcp {where}: connect: {why}")
+    if host is None or host["stage"] != "running":
+        raise _dial(f"dial tcp {where}: connect: no route to host{_why(host)}")
+    if not where.endswith(":22") or host["host_key"] is None:
+        raise _dial(f"dial tcp {where}: connect: connection refused")
     expected = connection.get("hostKey")
     if expected and not same_key(expected, host["host_key"]):
         raise _dial("ssh: handshake failed: ssh: host key mismatch")
@@ -50,12 +62,17 @@ def admit(host: dict[str, Any] | None, connection: dict[str, Any], authorized: l
         raise Refusal("ssh: this private key is passphrase protected" if readable else "ssh: no key found")
     offered = public_half(private) if private else None
     known = offered is not None and any(same_key(offered, line) for line in authorized)
-    if connection.get("user", "root") != host["user"] or not known:
+    if not known:
         tried = "[none publickey]" if offered else "[none]"
         raise _dial(
             "ssh: handshake failed: ssh: unable to authenticate, "
             f"attempted methods {tried}, no supported methods remain"
         )
+
+
+def _why(host: dict[str, Any] | None) -> str:
+    """What the dialler cannot know, for who must go and look."""
+    return f" ({host['name']} stands at '{host['stage']}': {host['reason']})" if host and host["reason"] else ""
 
 
 def same_key(one: str, other: str) -> bool:

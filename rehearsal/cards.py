@@ -1,0 +1,30 @@
+"""The cards that the owner of a lab wrote before anything else stood: what is on each one's boot partition.
+
+Owns rendering them for the rack, as `./lab render` does for a person. Refuses to make a key: of the pair whose public
+half stands in the stack file nobody here has the other, so the public one stands for it on the simulated card.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from model.plan import plan
+from render import pi_card
+from stacks.judgement import judge
+
+Cards = dict[str, dict[str, str]]
+"""Host name → file name → text."""
+
+
+def cards(environment: dict[str, Any], stack: str) -> Cards:
+    """The card of every Pi that has one, by the plan of the raw `environment`; none where there is no plan."""
+    judged = judge(environment, stack, set())
+    if judged.environment is None:
+        return {}
+    decided = plan(judged.environment, judged.tree)
+    nodes = decided.bootstrap.nodes if decided.bootstrap else ()
+    found = {node.name: pi_card.files(decided, node) for node in nodes if node.persistent}
+    for node in nodes:
+        if node.persistent and node.host_key:
+            found[node.name][pi_card.HOST_KEY] = node.host_key
+    return found

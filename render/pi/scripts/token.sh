@@ -11,6 +11,8 @@ set -eu
 
 say() { printf 'ilmarin-token: %s\n' "$*"; }
 die() { say "$*" >&2 && exit 1; }
+# Nothing that a second try would mend: the unit tries none
+give_up() { say "$*" >&2 && exit 2; }
 
 settings=/etc/ilmarin/node.env
 [ -r "$settings" ] || die "$settings is missing, which cloud-init writes: see /var/log/cloud-init.log"
@@ -32,13 +34,15 @@ case $ROLE in
 esac
 
 again="bring it again with \`pulumi up --refresh\`"
-[ -s "$token" ] || die "$token is empty or missing: $again"
+[ -s "$token" ] || give_up "$token is empty or missing: $again"
 chmod 0600 "$token"
 is_one_word() { [ "$(grep -c '' "$token")" = 1 ] && grep -qE '^[[:graph:]]+$' "$token"; }
 is_one_word ||
-    die "$token is not one line without blanks, so it is no token of k3s: $again"
+    give_up "$token is not one line without blanks, so it is no token of k3s: $again"
 [ "$ROLE" = agent ] || [ -s "$ca" ] ||
-    die "$ca is missing, and the API server of $NODE needs it: the program brings it with the token; $again"
+    give_up "$ca is missing, and the API server of $NODE needs it: the program brings it with the token; $again"
+
+[ -x /usr/local/bin/k3s ] || die "k3s is not in place: see \`journalctl -u ilmarin-k3s\`; tried again by itself"
 
 # What k3s says since this was started
 journal() { journalctl -u "$unit" --after-cursor="$cursor" -o cat --no-pager --quiet; }
@@ -54,7 +58,7 @@ registered() {
 
 refused() {
     systemctl stop "$unit"
-    die "$NODE was refused by $API: $*"
+    give_up "$NODE was refused by $API: $*"
 }
 
 # k3s says these and goes on. A server that is still starting may answer 401 for a moment, so that one must stay

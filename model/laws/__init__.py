@@ -5,6 +5,7 @@ handed in.
 """
 
 from model.laws import (
+    app_folders,
     bootstrap,
     cilium,
     cilium_values,
@@ -15,6 +16,7 @@ from model.laws import (
     flux,
     folders,
     gitops,
+    handover,
     hardware,
     layers,
     leaving,
@@ -60,6 +62,8 @@ REALMS = (
     plain_secrets,
     cilium_values,
     closure,
+    app_folders,
+    handover,
 )
 """Every module that holds laws."""
 

@@ -13,7 +13,7 @@ from model.gitops import ENGINE_APP, FLUX_INSTANCE_APP, Gitops
 from model.laws.gitops import clusters
 from model.laws.registry import Breach, tree_law
 from model.laws.words import listed, nearest
-from model.tree import Tree, apps, chart
+from model.tree import LOADER, Tree, apps, chart
 from model.yaml_reader import DEEPEST
 
 PINNED = re.compile(r"v?\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?")
@@ -148,7 +148,7 @@ def _unreadable(text: str) -> str | None:
     """What keeps a file from being read, with its line, as the end of a sentence; None when nothing does."""
     depth = 0
     try:
-        for event in yaml.parse(text, Loader=_LOADER):
+        for event in yaml.parse(text, Loader=LOADER):
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST:
                 return f": more than {DEEPEST} levels of nesting"
@@ -158,9 +158,6 @@ def _unreadable(text: str) -> str | None:
     except (yaml.YAMLError, UnicodeError):
         return ": it is no text that YAML allows"
     return None
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _files(env: Environment, tree: Tree) -> Iterator[tuple[str, str, str]]:

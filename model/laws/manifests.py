@@ -7,14 +7,15 @@ import base64
 import binascii
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from model.closure.reading import KUSTOMIZATIONS, kustomization, named_files, reached
 from model.environment import Environment
 from model.laws.folders import reconciled
 from model.laws.registry import Breach, tree_law
 from model.laws.words import nearest
-from model.tree import SHARED, Tree, documents
+from model.tree import Tree, documents
 
 DEFAULTS = frozenset(
     ("12345", "admin", "change-me", "changeme", "example", "letmein", "passw0rd", "password", "secret", "ubuntu")
@@ -23,38 +24,12 @@ DEFAULTS = frozenset(
 SECRET_KEY = re.compile(
     r"[\w.-]*(password|passwd|secret[-_]?key|api[-_]?token|client[-_]?secret)", re.IGNORECASE | re.ASCII
 )
-KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-"""Names that kustomize looks for in a folder."""
 REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|[\w.-]+@|(?!\.{1,2}/)[\w-]+(\.[\w-]+)+/|.*[?]")
 """What kustomize fetches from elsewhere: a URL, a login at a host, a host's name before a path, a query."""
 
 
-def _named(document: Mapping[str, Any]) -> Iterator[str]:
-    """Every path that a kustomization names: resources, components, files of generators and patches."""
-    for key in ("resources", "components", "bases", "crds"):
-        yield from (one for one in _list(document.get(key)) if isinstance(one, str))
-    for key in ("configMapGenerator", "secretGenerator"):
-        for one in _list(document.get(key)):
-            files = _list(one.get("files")) if isinstance(one, dict) else []
-            yield from (file.rpartition("=")[2] for file in files if isinstance(file, str))
-    for one in _list(document.get("patches")):
-        if isinstance(one, dict) and isinstance(one.get("path"), str):
-            yield one["path"]
-
-
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _kustomization(tree: Tree, folder: str) -> str | None:
-    """The kustomization of a folder, by its path."""
-    return next((path for path in (f"{folder}/{name}" for name in KUSTOMIZATIONS) if path in tree), None)
-
-
-def _resolved(file: str, target: str) -> str | None:
-    """Where a kustomization's relative path leads, or None when that is not in the tree's reach."""
-    path = posixpath.normpath(posixpath.join(posixpath.dirname(file), target))
-    return path if not path.startswith("..") or path.startswith(SHARED) else None
 
 
 def _reached(tree: Tree, cluster: str) -> list[str]:
@@ -65,7 +40,7 @@ def _reached(tree: Tree, cluster: str) -> list[str]:
         if posixpath.basename(path) not in KUSTOMIZATIONS:
             continue
         for target in _targets(tree, path):
-            whole = _kustomization(tree, target) or target
+            whole = kustomization(tree, target) or target
             if whole in tree and whole not in known:
                 known.add(whole)
                 found.append(whole)
@@ -75,10 +50,12 @@ def _reached(tree: Tree, cluster: str) -> list[str]:
 def _targets(tree: Tree, file: str) -> Iterator[str]:
     """Where everything leads that one kustomization names, as far as the tree reaches."""
     for document in documents(tree[file]):
-        for target in _named(document):
-            path = None if REMOTE.match(target) else _resolved(file, target)
-            if path is not None:
-                yield path
+        for key in ("resources", "components", "bases"):
+            for target in _list(document.get(key)):
+                path = reached(file, target) if isinstance(target, str) and not REMOTE.match(target) else None
+                if path is not None:
+                    yield path
+        yield from named_files(document, file)
 
 
 def _said(env: Environment, path: str) -> str:
@@ -101,7 +78,7 @@ def what_is_named_is_there(env: Environment, tree: Tree) -> Iterator[Breach]:
             if posixpath.basename(file) not in KUSTOMIZATIONS:
                 continue
             for target in _targets(tree, file):
-                if target not in tree and _kustomization(tree, target) is None:
+                if target not in tree and kustomization(tree, target) is None:
                     folder = posixpath.dirname(target)
                     beside = {posixpath.basename(path) for path in tree if posixpath.dirname(path) == folder}
                     message = f"{_said(env, file)} names {_said(env, target)}, which is not there"

@@ -51,8 +51,14 @@ def stack(name: str) -> dict[str, Any]:
 
 
 def small_tree(name: str = "homelab") -> dict[str, str]:
-    """The GitOps folders that a lab needs at least: path below `gitops/<name>/` to text."""
-    return dict(read(FIXTURES / "trees" / f"{name}.yaml"))
+    """The GitOps folders that a lab needs at least: path below `gitops/<name>/` to text. A category that the lab has
+    and the fixture does not know is an empty folder."""
+    tree = dict(read(FIXTURES / "trees" / f"{name}.yaml"))
+    for cluster, own in stack(name)["gitops"]["clusters"].items():
+        for category in own["categories"]:
+            if not any(path.startswith(f"{cluster}/{category}/") for path in tree):
+                tree[f"{cluster}/{category}/.gitkeep"] = ""
+    return tree
 
 
 def invalid(name: str) -> Case:

@@ -51,7 +51,7 @@ def kept(host: str) -> Login | None:
     file = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "config.json"
     try:
         found: Any = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
         raise LoginTrouble(f"{file} cannot be read: {error}.") from None

@@ -3,13 +3,15 @@
 Owns the seed. Refuses what runs on the cluster: from here on that is Git's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pulumi
+from pulumi_command import local
 
 from components.bindings import helm, kubernetes
+from model.flux import VERIFY_SECRET
 from model.gitops import GitopsClusterPlan
-from render import argocd, manifests
+from render import argocd, flux, manifests
 
 ARGOCD = "iluvatar:gitops:ArgoCD"
 FLUX = "iluvatar:gitops:Flux"
@@ -51,25 +53,44 @@ class ArgoCD(pulumi.ComponentResource):
 
 
 class Flux(pulumi.ComponentResource):
-    """Flux on one cluster: its operator, and the instance that names the root artefact."""
+    """Flux on one cluster: an artefact to fetch, its operator, what it decrypts and logs in with, and the instance."""
 
     def __init__(
         self,
         name: str,
         plan: GitopsClusterPlan,
+        environment: str,
         *,
         provider: kubernetes.Provider,
         after: Sequence[pulumi.Resource],
+        secrets: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """`secrets`: by the names in `model.flux`, what of it is secret."""
         super().__init__(FLUX, name, None, opts)
-        # Flux runs here, and it is Flux's own from now on: a destroyed stack leaves it standing
-        kept = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=list(after), retain_on_delete=True)
-        body = manifests.namespace(plan.chart.namespace)
-        namespace = kubernetes.KubernetesObject(f"gitops-namespace-{plan.cluster}", body, kept)
-        waits = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[namespace])
-        operator = helm.seed(f"gitops-flux-operator-{plan.cluster}", plan.chart, waits, adopted=True)
+        key, namespace = plan.cluster, plan.chart.namespace
+
+        def options(*waits: pulumi.Resource) -> pulumi.ResourceOptions:
+            return pulumi.ResourceOptions(parent=self, provider=provider, depends_on=list(waits))
+
+        def kept(*waits: pulumi.Resource) -> pulumi.ResourceOptions:
+            # Flux runs here, and it is Flux's own from now on: a destroyed stack leaves it standing, with its keys
+            return pulumi.ResourceOptions(parent=self, provider=provider, depends_on=list(waits), retain_on_delete=True)
+
+        # It waits for no machine: a registry that wants a login says so in the first minute, not in the last
+        pushed = self._first_artefact(key, flux.first_artefact(environment, plan)) if plan.artefact else []
+        place = kubernetes.KubernetesObject(f"gitops-namespace-{key}", manifests.namespace(namespace), kept(*after))
+        given = {**secrets, **({VERIFY_SECRET: plan.verify_key} if plan.verify_key else {})}
+        held = [
+            kubernetes.KubernetesObject(f"gitops-{each}-{key}", flux.secret(each, namespace, value), kept(place))
+            for each, value in sorted(given.items())
+        ]
+        operator = helm.seed(f"gitops-flux-operator-{key}", plan.chart, options(place), adopted=True)
         if plan.instance:
-            waits = pulumi.ResourceOptions(parent=self, provider=provider, depends_on=[operator])
-            helm.seed(f"gitops-flux-instance-{plan.cluster}", plan.instance, waits, adopted=True)
+            waits = options(operator, *held, *pushed)
+            helm.seed(f"gitops-flux-instance-{key}", plan.instance, waits, adopted=True)
         self.register_outputs({})
+
+    def _first_artefact(self, key: str, text: str) -> list[pulumi.Resource]:
+        opts = pulumi.ResourceOptions(parent=self)
+        return [local.Command(f"gitops-artefact-{key}", create=text, add_previous_output_in_env=False, opts=opts)]

@@ -60,6 +60,11 @@ class GitopsClusterPlan:
     categories: tuple[tuple[str, str], ...]
     """(category, folder in the repository), sorted."""
 
+    @property
+    def artefact(self) -> bool:
+        """Whether the folders are fetched as an OCI artefact, which somebody must push."""
+        return self.repository.startswith("oci://")
+
 
 ENGINE_APP = {"argocd": "argo-cd", "flux": "flux-operator"}
 """The app folder that holds the engine itself."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rehearsal.world import World, hardware, kube_gateway, netboot_pi
+from rehearsal.world import World, hardware, kube_flux, kube_gateway, kube_sources, netboot_pi
 from rehearsal.world.kube_cluster import Cluster
 
 Object = dict[str, Any]
@@ -33,7 +33,7 @@ def standing(world: World) -> list[tuple[str, list[str]]]:
 def unwell(world: World) -> list[str]:
     """What was made and does not come up, each with its reason: volumes, netbooted Pis, what GitOps was given.
 
-    `<machine>: volume <id> …` and `<cluster>: application <name> of <folder> …`.
+    `<machine>: volume <id> …`, `<cluster>: application <name> of <folder> …`, `<cluster>: Kustomization <name> of …`.
     """
     found = [*_volumes(world), *netboot_pi.unbootable(world)]
     for name, cluster in sorted(world.kubernetes.clusters.items()):
@@ -42,7 +42,18 @@ def unwell(world: World) -> list[str]:
                 place = (application["spec"].get("source") or {}).get("path", "?")
                 which = f"{name}: application {application['metadata']['name']} of {place}"
                 found.append(f"{which} is {_state(application)}")
+        found += _flux(name, cluster)
     return found
+
+
+def _flux(name: str, cluster: Cluster) -> Iterator[str]:
+    """What of Flux' is not ready, each with its reason in Flux' words."""
+    for kind in kube_flux.ROOTS:
+        for each in cluster.objects(kind):
+            why = kube_sources.said(each)
+            if why:
+                place = each["spec"].get("path") or each["spec"].get("url") or each["metadata"]["namespace"]
+                yield f"{name}: {kind} {each['metadata']['name']} of {place} is not ready: {why}"
 
 
 def _volumes(world: World) -> Iterator[str]:
@@ -83,6 +94,10 @@ def _cluster(cluster: Cluster) -> Iterator[str]:
     applications = cluster.objects("Application")
     if applications:
         yield _told("application", applications, _is_synced, "Synced and Healthy")
+    for kind in ("Kustomization", "HelmRelease"):
+        found = cluster.objects(kind)
+        if found:
+            yield _told(kind, found, kube_sources.is_ready, "Ready")
     gateways = cluster.objects("Gateway")
     if gateways:
         waits = dict.fromkeys(each for found in gateways for each in kube_gateway.waits_for(found))

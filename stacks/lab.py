@@ -24,7 +24,7 @@ def build() -> None:
     ssh_key = secrets.read(secrets.SSH_KEY, config) if environment.bootstrap else None
     token = secrets.read(secrets.CLOUDFLARE, config) if environment.edge.cloudflare else None
     ainur, bootable = _ainur(plan, ssh_key)
-    arda = _arda(plan, bootable, token)
+    arda = _arda(plan, bootable, token, secrets.of_flux(environment, config))
     exports.publish(plan, ainur, arda)
     exports.publish_deployed(plan, registered)
 
@@ -48,7 +48,12 @@ def _ainur(plan: Plan, ssh_key: pulumi.Output[str] | None) -> tuple[BootstrapClu
     return ainur, [services.answering]
 
 
-def _arda(plan: Plan, bootable: list[pulumi.Resource], token: pulumi.Output[str] | None) -> Cluster | None:
+def _arda(
+    plan: Plan,
+    bootable: list[pulumi.Resource],
+    token: pulumi.Output[str] | None,
+    of_flux: dict[str, pulumi.Output[str]],
+) -> Cluster | None:
     """The Talos cluster, its network, the way in, and what keeps it as Git says."""
     cloudflare = Cloudflare("edge-cloudflare", plan.edge, api_token=token) if token else None
     if plan.cluster is None or plan.cni is None:
@@ -68,7 +73,8 @@ def _arda(plan: Plan, bootable: list[pulumi.Resource], token: pulumi.Output[str]
         seeds += gateways.standing
         if cloudflare:
             seeds += cloudflare.hand_token(chart.namespace, arda.provider, arda.kubeconfig, gateways.namespace)
-    if gitops:
-        engine = ArgoCD if gitops.engine == "argocd" else Flux
-        engine("arda-gitops", gitops, provider=arda.provider, after=seeds)
+    if gitops and gitops.engine == "flux":
+        Flux("arda-gitops", gitops, plan.name, provider=arda.provider, after=seeds, secrets=of_flux)
+    elif gitops:
+        ArgoCD("arda-gitops", gitops, provider=arda.provider, after=seeds)
     return arda

@@ -11,6 +11,7 @@ import pulumi
 from model.document import SECRETS
 from model.environment import Environment
 from model.findings import Finding
+from model.flux import LOGIN_SECRET, SOPS_SECRET
 
 
 @dataclass(frozen=True)
@@ -23,16 +24,16 @@ class SecretKey:
     """What it is and where to get it."""
     placeholder: str
     """Stands in for it during a preview: well-formed, so that no provider complains, and good for nothing."""
-    from_file: bool = False
-    """Whether it is set from a file, being too long for a line."""
+    from_file: str | None = None
+    """The file that it is set from, when it is too long for a line."""
 
     @property
     def command(self) -> str:
         """What the owner types to set it; the value is asked for or read, never an argument."""
-        return f"pulumi config set --secret {self.key}" + (" < ~/.ssh/id_ed25519" if self.from_file else "")
+        return f"pulumi config set --secret {self.key}" + (f" < {self.from_file}" if self.from_file else "")
 
 
-_SSH_KEY, _CLOUDFLARE = SECRETS
+_SSH_KEY, _CLOUDFLARE, _AGE, _LOGIN = SECRETS
 
 CLOUDFLARE = SecretKey(
     _CLOUDFLARE,
@@ -43,9 +44,21 @@ SSH_KEY = SecretKey(
     _SSH_KEY,
     "the private half of a key in bootstrap.ssh.authorized_keys",
     "not set: this preview reaches no machine",
-    from_file=True,
+    from_file="~/.ssh/id_ed25519",
 )
-ALL = (SSH_KEY, CLOUDFLARE)
+AGE_KEY = SecretKey(
+    _AGE,
+    "the age key that decrypts the Secrets in gitops/, as `age-keygen` writes it",
+    "not set: this preview decrypts nothing",
+    from_file="keys.txt",
+)
+REGISTRY_LOGIN = SecretKey(
+    _LOGIN,
+    "the login with which Flux pulls, as a Docker configuration with this one entry in auths",
+    '{"auths": {}}',
+    from_file="config.json",
+)
+ALL = (SSH_KEY, CLOUDFLARE, AGE_KEY, REGISTRY_LOGIN)
 """Every secret that some environment needs."""
 
 
@@ -56,6 +69,9 @@ def needed(environment: Environment) -> tuple[SecretKey, ...]:
         wanted.append(SSH_KEY)
     if environment.edge.cloudflare:
         wanted.append(CLOUDFLARE)
+    if environment.gitops and environment.gitops.engine == "flux":
+        wanted += [AGE_KEY] * (environment.gitops.secrets == "sops")
+        wanted += [REGISTRY_LOGIN] * environment.gitops.registry_login
     return tuple(wanted)
 
 
@@ -66,6 +82,12 @@ def missing(environment: Environment, present: set[str]) -> list[Finding]:
         for key in needed(environment)
         if key.key not in present
     ]
+
+
+def of_flux(environment: Environment, config: pulumi.Config) -> dict[str, pulumi.Output[str]]:
+    """What Flux decrypts and logs in with, by the name of the Secret that holds it; errors as `read`."""
+    named = {SOPS_SECRET: AGE_KEY, LOGIN_SECRET: REGISTRY_LOGIN}
+    return {name: read(key, config) for name, key in named.items() if key in needed(environment)}
 
 
 def read(key: SecretKey, config: pulumi.Config) -> pulumi.Output[str]:

@@ -1,16 +1,27 @@
-"""Flux: what its operator makes of an instance.
+"""Flux: what its operator makes of an instance, and the order in which its controllers look.
 
-Owns the kinds and the root objects that an instance brings. It refuses to own what they would reconcile.
+Owns the kinds and the root objects that an instance brings. It refuses to own what each controller does
+(``kube_sources``, ``kube_kustomize``, ``kube_releases``).
 """
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import yaml
+
+from rehearsal.world import kube_kustomize, kube_releases, kube_sources
 from rehearsal.world.kube_cluster import Body, Cluster
+from rehearsal.world.kube_sources import ready, unready
 
 _KINDS = ("Bucket", "ExternalArtifact", "GitRepository", "HelmChart", "HelmRelease", "HelmRepository", "Kustomization")
 _FLUX = "flux-operator"
+_DONE = "ReconciliationSucceeded"
+_ROUNDS = 12
+"""So often do the controllers look at what the others made: a chain of Kustomizations is no longer."""
+ROOTS = ("OCIRepository", "GitRepository", "Kustomization", "HelmRelease")
+"""What Flux' controllers reconcile here."""
 _SOURCES = {"OCIRepository": "oci://", "GitRepository": ("https://", "ssh://", "http://"), "Bucket": ""}
 
 
@@ -39,6 +50,15 @@ def keep_flux(cluster: Cluster) -> None:
             cluster.register((*_KINDS, "OCIRepository"), _FLUX)
             trouble = _root(cluster, found)
         _tell(cluster, found, trouble)
+    before = None
+    for _ in range(_ROUNDS):
+        kube_sources.keep_sources(cluster)
+        kube_kustomize.keep_kustomizations(cluster)
+        kube_releases.keep_releases(cluster)
+        now = json.dumps([each.get("status") for kind in ROOTS for each in cluster.objects(kind)])
+        if now == before:
+            break
+        before = now
 
 
 def trouble_of(found: Body) -> str | None:
@@ -56,22 +76,26 @@ def _not_named_flux(found: Body) -> str | None:
 
 
 def _root(cluster: Cluster, found: Body) -> str | None:
+    """The source and the Kustomization at the root, as the instance says; why not, when that cannot be."""
     sync: dict[str, Any] | None = found["spec"].get("sync")
     if not sync:
         return None
     if not str(sync.get("url", "")).startswith(_SOURCES.get(sync.get("kind", ""), "")):
         return f"{sync.get('kind')} cannot fetch from {sync.get('url')}"
-    namespace, name = found["metadata"]["namespace"], sync.get("name") or "flux-system"
+    namespace = found["metadata"]["namespace"]
+    name = sync.get("name") or namespace
     owner = {"apiVersion": found["apiVersion"], "kind": "FluxInstance", "name": found["metadata"]["name"]}
     metadata = {"name": name, "namespace": namespace, "ownerReferences": [owner | {"uid": found["metadata"]["uid"]}]}
     ref = {"tag": sync.get("ref")} if sync["kind"] == "OCIRepository" else {"name": sync.get("ref")}
-    source = {
+    source: Body = {
         "apiVersion": "source.toolkit.fluxcd.io/v1",
         "kind": sync["kind"],
         "metadata": metadata,
         "spec": {"url": sync["url"], "interval": "1m", "ref": ref},
     }
-    root = {
+    if sync.get("pullSecret"):
+        source["spec"]["secretRef"] = {"name": sync["pullSecret"]}
+    root: Body = {
         "apiVersion": "kustomize.toolkit.fluxcd.io/v1",
         "kind": "Kustomization",
         "metadata": metadata,
@@ -82,15 +106,31 @@ def _root(cluster: Cluster, found: Body) -> str | None:
             "sourceRef": {"kind": sync["kind"], "name": name},
         },
     }
-    known = (cluster.world.environment.get("gitops") or {}).get("repository")
-    fetched = None if sync["url"] == known else f"failed to pull artifact from '{sync['url']}': not found"
     for body in (source, root):
-        _tell(cluster, cluster.place(body, _FLUX), fetched)
+        try:
+            _patch(found, body)
+        except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+            return f"failed to apply patches: {error}"
+        if cluster.said_by(_FLUX, body["kind"], namespace, name) != body:
+            cluster.place(body, _FLUX)
     return None
 
 
+def _patch(found: Body, body: Body) -> None:
+    """The instance's JSON patches that add a field (flux-operator, "Customization"); no other is known here."""
+    for patch in (found["spec"].get("kustomize") or {}).get("patches") or ():
+        if (patch.get("target") or {}).get("kind") != body["kind"]:
+            continue
+        for step in yaml.safe_load(patch["patch"]):
+            if step["op"] != "add":
+                raise KeyError(f"the rack's flux-operator knows no op {step['op']}")
+            *way, last = step["path"].strip("/").split("/")
+            place = body
+            for part in way:
+                place = place[part]
+            place[last] = step["value"]
+
+
 def _tell(cluster: Cluster, found: Body, trouble: str | None) -> None:
-    reason = "ReconciliationFailed" if trouble else "ReconciliationSucceeded"
-    message = trouble or "Reconciliation finished"
-    condition = {"type": "Ready", "status": str(trouble is None), "reason": reason, "message": message}
+    condition = unready("ReconciliationFailed", trouble) if trouble else ready("Reconciliation finished", _DONE)
     cluster.set_status(found, {"conditions": [condition]})

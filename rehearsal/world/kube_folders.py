@@ -34,6 +34,22 @@ def read(folder: Path) -> list[Body]:
     return copy.deepcopy(known[1])
 
 
+def below(folder: Path) -> list[Body]:
+    """As Flux reads a folder: its kustomization, or else every YAML file below it, and the kustomizations on the way.
+
+    Source: fluxcd/pkg, ``kustomize/kustomize_generator.go``, ``scanManifests``.
+    """
+    if (folder / "kustomization.yaml").is_file():
+        return read(folder)
+    found: list[Body] = []
+    for each in sorted(folder.iterdir()):
+        if each.is_dir():
+            found += below(each)
+        elif each.suffix in (".yaml", ".yml"):
+            found += _documents(folder, each, {})
+    return found
+
+
 def _stamp(file: Path) -> tuple[int, ...]:
     try:
         found = os.stat(file)

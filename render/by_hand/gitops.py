@@ -3,8 +3,10 @@
 Owns these steps. Refuses what runs: from here on the engine reconciles it.
 """
 
+from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET
+from model.gitops import GitopsClusterPlan
 from model.plan import Plan
-from render import argocd, manifests
+from render import argocd, flux, manifests
 from render.by_hand.step import Step, applied, installed
 
 
@@ -25,11 +27,36 @@ def engine(plan: Plan, cluster: str, kubeconfig: str) -> list[Step]:
         does = (space, f"gitops-argo-cd-{cluster}", *bodies)
         why = f"Argo CD, then an ApplicationSet a category: it reads {gitops.repository} at {gitops.revision}."
         return [Step(f"{cluster}: Argo CD", why, (*first, command, *rest), does, files | objects)]
-    commands, does = [*first, command], [space, f"gitops-flux-operator-{cluster}"]
+    return [_flux(plan, gitops, kubeconfig, (*first, command), files)]
+
+
+def _flux(
+    plan: Plan, gitops: GitopsClusterPlan, kubeconfig: str, before: tuple[str, ...], files: dict[str, str]
+) -> Step:
+    """Flux: what it fetches, what it reads that with, and the instance. `before`: its namespace and its operator."""
+    cluster, namespace = gitops.cluster, gitops.chart.namespace
+    commands, does = list(before), [f"gitops-namespace-{cluster}"]
+    if gitops.artefact:
+        does.insert(0, f"gitops-artefact-{cluster}")
+        commands.insert(0, f"./lab artefact {plan.name} --if-absent # in the checkout")
+    named = {SOPS_SECRET: gitops.sops, LOGIN_SECRET: gitops.registry_login}
+    for name in sorted(name for name, wanted in named.items() if wanted):
+        kind = " --type kubernetes.io/dockerconfigjson" if name == LOGIN_SECRET else ""
+        made = f"create secret generic {name}{kind} --from-file={flux.KEYS[name]}=secret/{name}"
+        commands.append(f"kubectl --kubeconfig {kubeconfig} -n {namespace} {made}")
+        does.append(f"gitops-{name}-{cluster}")
+    if gitops.verify_key:
+        body = flux.secret(VERIFY_SECRET, namespace, gitops.verify_key)
+        key, more = applied(kubeconfig, cluster, {f"gitops-{VERIFY_SECRET}-{cluster}": body})
+        commands += key
+        files |= more
+        does.append(f"gitops-{VERIFY_SECRET}-{cluster}")
+    does.append(f"gitops-flux-operator-{cluster}")
     if gitops.instance:
         instance, more = installed(kubeconfig, cluster, gitops.instance)
         commands.append(instance)
         does.append(f"gitops-flux-instance-{cluster}")
         files |= more
-    why = f"Flux' operator, then the instance that reads {gitops.repository}."
-    return [Step(f"{cluster}: Flux", why, tuple(commands), tuple(does), files)]
+    keys = " What is encrypted or asks for a login has its file below secret/." if any(named.values()) else ""
+    why = f"Flux' operator, then the instance that reads {gitops.repository}.{keys}"
+    return Step(f"{cluster}: Flux", why, tuple(commands), tuple(does), files)

@@ -7,12 +7,10 @@ import pytest
 import yaml
 
 from rehearsal.standing import unwell
-from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import Cluster
 from rehearsal.world.kube_helm import uninstall
 from rehearsal.world.kubernetes import trouble_of
 from tests.rehearsal.clusters import (
-    REPOSITORY,
     body,
     seed,
     talos_cluster,
@@ -176,47 +174,6 @@ def test_two_applications_never_write_one_object(tmp_path: Path):
     (said,) = unwell(cluster.world)
     assert "application two" in said
     assert "ConfigMap same: is part of applications one and two" in said
-
-
-# Flux
-
-
-def _flux(**sync: Any) -> Cluster:
-    told = {
-        "kind": "OCIRepository",
-        "url": REPOSITORY.replace("https", "oci"),
-        "ref": "latest",
-        "path": "clusters/main",
-    }
-    cluster = talos_cluster()
-    cluster.world.environment["gitops"] = {"repository": told["url"]}
-    seed(cluster, "cilium", "flux-operator")
-    seed(cluster, "flux-instance", name="flux", values={"instance": {"sync": told | sync}})
-    return cluster
-
-
-def test_a_flux_instance_brings_fluxs_kinds_and_the_root():
-    cluster = _flux()
-    root = cluster.get("OCIRepository", "flux-system", "flux-system")
-    assert root is not None
-    assert root["status"]["conditions"][0]["status"] == "True"
-    assert cluster.get("Kustomization", "flux-system", "flux-system") is not None
-    assert cluster.kind("helm.toolkit.fluxcd.io/v2", "HelmRelease").namespaced
-
-
-def test_a_flux_instance_with_another_artefact_is_told_apart():
-    cluster = _flux(url="oci://git.example.org/other")
-    root = cluster.get("OCIRepository", "flux-system", "flux-system")
-    assert root is not None
-    assert "not found" in root["status"]["conditions"][0]["message"]
-
-
-def test_a_flux_instance_needs_its_operator_and_known_fields(main: Cluster):
-    seed(main, "cilium")
-    with pytest.raises(Refusal, match='no matches for kind "FluxInstance"'):
-        seed(main, "flux-instance", name="flux")
-    with pytest.raises(Refusal, match=r"spec\.sync\.branch: field not declared"):
-        _flux(branch="main")
 
 
 # What is left

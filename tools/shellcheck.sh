@@ -2,7 +2,7 @@
 # Judges the project's shell scripts. A laptop may lack shellcheck; CI may not.
 set -eu
 if command -v shellcheck >/dev/null; then
-    shellcheck -x lab tools/*.sh .ci/run gitops/*/*/*/*/*.sh
+    shellcheck -x lab tools/*.sh .ci/run gitops/*/*/*/*/*.sh render/pi/scripts/*.sh
 elif [ "${CI:-}" = true ]; then
     echo "shellcheck is missing, and in CI a missing judge is a failure." >&2
     exit 1

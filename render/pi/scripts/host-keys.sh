@@ -2,16 +2,16 @@
 # Puts the SSH host key in its place before sshd starts, the same at every boot.
 #
 # Reads    CARD, NVME, NODE
-# Leaves   /etc/ssh/ssh_host_ed25519_key{,.pub}. On a card the pair that is there stays: cloud-init wrote it, or the stamping
-#          brought it on the boot partition. Netbooted it is made once, kept in /var/lib/ilmarin/ssh, and copied from there;
-#          `shown` beside it says that sshd has answered with it
-# Refuses  to change a key that may have been pinned. A private half that cannot be read is made anew only if it never was
-#          shown; a public half is not kept apart from its private one, but derived from it
+# Leaves   /etc/ssh/ssh_host_ed25519_key{,.pub}. On a card the pair that is there stays: cloud-init wrote it, or the
+#          stamping brought it on the boot partition. Netbooted it is made once, kept in /var/lib/ilmarin/ssh, and
+#          copied from there; `shown` beside it says that sshd has answered with it
+# Refuses  to change a key that may have been pinned. A private half that cannot be read is made anew only if it never
+#          was shown; a public half is not kept apart from its private one, but derived from it
 set -eu
 umask 077
 
 say() { printf 'ilmarin-host-keys: %s\n' "$*"; }
-die() { say "$*" >&2 && exit 1; }
+die() { say "$(printf %s "$*" | tr -s '\n' ' ')" >&2 && exit 1; }
 
 settings=/etc/ilmarin/node.env
 [ -r "$settings" ] || die "$settings is missing, which cloud-init writes: see /var/log/cloud-init.log"
@@ -57,16 +57,17 @@ copy() {
 # ssh-keygen reads no key that others could read, and the boot partition knows no modes: judged as a copy
 take_brought() {
     install -m 0600 "$brought" "$place.new"
-    sound "$place.new" || die "$brought, which the stamping brought, is damaged: have the card stamped again (remove ilmarin.stamp" \
-        "beside it, and netboot)"
+    sound "$place.new" || die "$brought, which the stamping brought, is damaged: have the card stamped again (remove" \
+        "ilmarin.stamp beside it, and netboot)"
     sync "$place.new" && mv "$place.new" "$place"
 }
 
 on_a_card() {
     if [ -f "$place" ]; then
         chmod 0600 "$place"
-        sound "$place" || die "$place is damaged, and a new key would be refused by everyone who knows the old: put it back from the" \
-            "card's rendering. If it is lost: remove it, start this again, and put the new $place.pub into the node's host_key"
+        sound "$place" || die "$place is damaged, and a new key would be refused by everyone who knows the old: put" \
+            "it back from the card's rendering. If it is lost: remove it, start this again, and put the new" \
+            "$place.pub into the node's host_key"
     elif [ -f "$brought" ]; then
         take_brought
     else
@@ -79,12 +80,13 @@ on_a_card() {
 
 from_the_nvme() {
     [ "$NVME" = no ] || mountpoint -q "$keep" ||
-        die "$keep does not outlive a reboot, and a key made now would be another one tomorrow: see \`journalctl -u ilmarin-keep\`"
+        die "$keep does not outlive a reboot, and a key made now would be another one tomorrow: see \`journalctl -u" \
+            "ilmarin-keep\`"
     mkdir -p "$keep/ssh"
     [ ! -f "$kept" ] || chmod 0600 "$kept"
     if ! sound "$kept"; then
-        [ ! -e "$shown" ] || die "$kept is damaged or gone, and others have pinned it: put it back from a backup. If it is lost:" \
-            "remove $keep/ssh, reboot, and have the program forget the old key (docs: a Pi's new host key)"
+        [ ! -e "$shown" ] || die "$kept is damaged or gone, and others have pinned it: put it back from a backup. If" \
+            "it is lost: remove $keep/ssh, reboot, and have the program forget the old key (docs: a Pi's new host key)"
         rm -f "$kept"
         say "no host key yet: one is made, and pinned by whoever asks first"
         make "$kept"

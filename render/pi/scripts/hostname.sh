@@ -7,7 +7,7 @@
 set -eu
 
 say() { printf 'ilmarin-hostname: %s\n' "$*"; }
-die() { say "$*" >&2 && exit 1; }
+die() { say "$(printf %s "$*" | tr -s '\n' ' ')" >&2 && exit 1; }
 
 settings=/etc/ilmarin/node.env
 [ -r "$settings" ] || die "$settings is missing, which cloud-init writes: see /var/log/cloud-init.log"
@@ -19,7 +19,8 @@ done
 
 [ "${#NODE}" -le 63 ] || die "NODE in $settings has ${#NODE} characters, and DNS takes 63: give the node another name"
 case $NODE in *[!a-z0-9-]* | -* | *-)
-    die "NODE in $settings is '$NODE': a host name has a-z, 0-9 and - only, and - not at an end; give the node another name" ;;
+    die "NODE in $settings is '$NODE': a host name has a-z, 0-9 and - only, and - not at an end; give the node" \
+        "another name" ;;
 esac
 
 # $1 becomes what is on stdin: whole or not at all, and untouched if it is that already

@@ -5,14 +5,14 @@
 #          WAIT: seconds until the API answers, default 600
 # Leaves   /var/lib/ilmarin/k3s/<version>/k3s, judged by the release's own sha256sum-<arch>.txt, and /usr/local/bin/k3s
 #          pointing at it. The binary stays over a reboot, so that this asks nobody the next time
-# Refuses  a download whose hash is another; a binary that names another version than it was asked for; a server's way back
-#          to an older minor, which Kubernetes does not know
+# Refuses  a download whose hash is another; a binary that names another version than it was asked for; a server's way
+#          back to an older minor, which Kubernetes does not know
 #
 # The release's binary, and not get.k3s.io: that script is served unpinned, and does nothing that is not here.
 set -eu
 
 say() { printf 'ilmarin-k3s: %s\n' "$*"; }
-die() { say "$*" >&2 && exit 1; }
+die() { say "$(printf %s "$*" | tr -s '\n' ' ')" >&2 && exit 1; }
 
 settings=/etc/ilmarin/node.env
 [ -r "$settings" ] || die "$settings is missing, which cloud-init writes: see /var/log/cloud-init.log"
@@ -41,7 +41,8 @@ restart=/run/ilmarin-k3s-restart
 fetch() {
     words=$(curl --fail --silent --show-error --location --proto "=${releases%%:*}" --connect-timeout 20 --retry 5 \
         --retry-connrefused --speed-limit 1000 --speed-time 60 --output "$2" "$1" 2>&1) ||
-        die "$1 does not come: ${words:-curl ended without a word}. Is the name served, and the internet there? Tried again by itself"
+        die "$1 does not come: ${words:-curl ended without a word}. Is the name served, and the internet there?" \
+            "Tried again by itself"
 }
 
 is_whole() { (cd "$1" 2>/dev/null && sha256sum --check --status k3s.sha256 2>/dev/null); }
@@ -58,14 +59,16 @@ download() {
     has=$(sha256sum "$new/k3s" | cut -d' ' -f1)
     if [ "$has" != "$hash" ]; then
         rm -rf "$new"
-        die "$from/$asset came with sha256 $has, and $sums says $hash: thrown away. A download that was cut? Tried again by itself"
+        die "$from/$asset came with sha256 $has, and $sums says $hash: thrown away. A download that was cut? Tried" \
+            "again by itself"
     fi
     chmod 0755 "$new/k3s"
     printf '%s  k3s\n' "$hash" >"$new/k3s.sha256"
     is=$("$new/k3s" --version 2>/dev/null | awk '/^k3s version/ { print $3; exit }' || :)
     if [ "$is" != "$K3S_VERSION" ]; then
         rm -rf "$new"
-        die "$from/$asset says it is ${is:-nothing that runs here}, and $K3S_VERSION was asked for: thrown away; what serves $releases?"
+        die "$from/$asset says it is ${is:-nothing that runs here}, and $K3S_VERSION was asked for: thrown away;" \
+            "what serves $releases?"
     fi
     sync "$new/k3s" "$new/k3s.sha256" "$new"
     rm -rf "$stands"
@@ -80,8 +83,8 @@ refuse_the_way_back() {
     was=$(readlink "$link" 2>/dev/null || :)
     case $was in "$store"/v*) was=${was#"$store"/} was=${was%/k3s} ;; *) return 0 ;; esac
     [ "$ROLE" = agent ] || [ "$(minor "$was")" -le "$(minor "$K3S_VERSION")" ] ||
-        die "$NODE runs $was, and $K3S_VERSION is an older minor: Kubernetes has no way back. Pin $was or newer, or restore a snapshot" \
-            "that was taken before (docs: day 2, upgrade)"
+        die "$NODE runs $was, and $K3S_VERSION is an older minor: Kubernetes has no way back. Pin $was or newer, or" \
+            "restore a snapshot that was taken before (docs: day 2, upgrade)"
 }
 
 put_in_place() {
@@ -100,8 +103,9 @@ run() {
     systemctl start --no-block "$unit"
     until api_answers; do
         [ "$left" -gt 0 ] ||
-            die "the API of $NODE does not answer after ${WAIT:-600} s. k3s said last: $(journalctl -u "$unit" -n 1 -o cat --no-pager);" \
-                "all of it: \`journalctl -u $unit\`. Tried again by itself"
+            die "the API of $NODE does not answer after ${WAIT:-600} s. k3s said last:" \
+                "$(journalctl -u "$unit" -n 1 -o cat --no-pager); all of it: \`journalctl -u $unit\`. Tried again by" \
+                "itself"
         if systemctl is-failed --quiet "$unit"; then
             systemctl reset-failed "$unit"
             systemctl start --no-block "$unit"

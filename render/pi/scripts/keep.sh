@@ -2,14 +2,14 @@
 # Makes /var/lib/ilmarin outlive a reboot, and with it what k3s must not forget.
 #
 # Reads    CARD, NVME, NODE, KEEP
-# Leaves   /var/lib/ilmarin (0700). Netbooted, bound to the NVMe: it, /etc/rancher/node (k3s refuses a node whose password
-#          is new: "Node password rejected"), /var/lib/rancher (images, and containerd's snapshots, which an overlay root
-#          cannot hold) and /var/lib/kubelet
+# Leaves   /var/lib/ilmarin (0700). Netbooted, bound to the NVMe: it, /etc/rancher/node (k3s refuses a node whose
+#          password is new: "Node password rejected"), /var/lib/rancher (images, and containerd's snapshots, which an
+#          overlay root cannot hold) and /var/lib/kubelet
 # Refuses  a netbooted Pi whose NVMe is not mounted: it would forget, and nobody would know
 set -eu
 
 say() { printf 'ilmarin-keep: %s\n' "$*"; }
-die() { say "$*" >&2 && exit 1; }
+die() { say "$(printf %s "$*" | tr -s '\n' ' ')" >&2 && exit 1; }
 
 settings=/etc/ilmarin/node.env
 [ -r "$settings" ] || die "$settings is missing, which cloud-init writes: see /var/log/cloud-init.log"
@@ -27,7 +27,8 @@ identity() { stat -c %d:%i "$1"; }
 bind() {
     mkdir -p "$2" "$1"
     [ "$(identity "$1")" != "$(identity "$2")" ] || return 0
-    ! mountpoint -q "$1" || die "$1 is a mount of something else ($(findmnt -nro SOURCE --mountpoint "$1")): unmount it, then start this again"
+    ! mountpoint -q "$1" || die "$1 is a mount of something else ($(findmnt -nro SOURCE --mountpoint "$1")): unmount" \
+        "it, then start this again"
     mount --bind "$2" "$1" || die "$2 cannot be bound to $1: see dmesg"
 }
 

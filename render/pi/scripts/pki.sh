@@ -2,21 +2,22 @@
 # Makes the lab's certificate authority, once, on the first Vala; at every later boot it only looks whether all is well.
 #
 # Reads    FIRST, NODE, LAB, ZONE; WAIT: seconds for the clock to be right, default 300
-# Leaves   in /var/lib/ilmarin/pki (0700): root.key and root.crt (EC P-256, 20 years), intermediate.key and intermediate.crt
-#          (5 years, signs no further authority), chain.crt (both certificates), root.sha256 (fingerprint); keys are 0600.
-#          /etc/ilmarin/ca.crt is the root certificate, for everybody
-# Refuses  to make a root anew where a certificate or a key of it exists, and to sign anything by a clock that no time server
-#          has set. Both certificates vouch for names in ZONE only, and for no address: a browser that trusts this root
-#          does not trust it with a bank. So the cluster's own webhooks (`*.svc`) need certificates from elsewhere
+# Leaves   in /var/lib/ilmarin/pki (0700): root.key and root.crt (EC P-256, 20 years), intermediate.key and
+#          intermediate.crt (5 years, signs no further authority), chain.crt (both certificates), root.sha256
+#          (fingerprint); keys are 0600. /etc/ilmarin/ca.crt is the root certificate, for everybody
+# Refuses  to make a root anew where a certificate or a key of it exists, and to sign anything by a clock that no time
+#          server has set. Both certificates vouch for names in ZONE only, and for no address: a browser that trusts
+#          this root does not trust it with a bank. So the cluster's own webhooks (`*.svc`) need certificates from
+#          elsewhere
 #
-# Order: root.key, root.crt, intermediate.key, intermediate.crt, and then what follows from them. Each is renamed into its
-# place when it is on the disk, so after a cut the next one is simply made. The intermediate is no one's anchor: it is made
-# anew when it is lost, or ends in less than half a year.
+# Order: root.key, root.crt, intermediate.key, intermediate.crt, and then what follows from them. Each is renamed into
+# its place when it is on the disk, so after a cut the next one is simply made. The intermediate is no one's anchor:
+# it is made anew when it is lost, or ends in less than half a year.
 set -eu
 umask 077
 
 say() { printf 'ilmarin-pki: %s\n' "$*"; }
-die() { say "$*" >&2 && exit 1; }
+die() { say "$(printf %s "$*" | tr -s '\n' ' ')" >&2 && exit 1; }
 
 settings=/etc/ilmarin/node.env
 [ -r "$settings" ] || die "$settings is missing, which cloud-init writes: see /var/log/cloud-init.log"
@@ -49,9 +50,11 @@ wait_for_the_clock() {
     left=${WAIT:-300}
     until in_time; do
         [ "$left" -gt 0 ] ||
-            die "the clock says $(date -u '+%Y-%m-%d %H:%M') UTC, and no time server confirmed it in ${WAIT:-300} s: nothing is signed by it." \
-                "Is a time server reachable (\`timedatectl timesync-status\`)? This is tried again by itself"
-        [ "$left" != "${WAIT:-300}" ] || say "the clock says $(date -u '+%Y-%m-%d %H:%M') UTC: waiting until a time server confirms it"
+            die "the clock says $(date -u '+%Y-%m-%d %H:%M') UTC, and no time server confirmed it in ${WAIT:-300} s:" \
+                "nothing is signed by it. Is a time server reachable (\`timedatectl timesync-status\`)? This is" \
+                "tried again by itself"
+        [ "$left" != "${WAIT:-300}" ] || say "the clock says $(date -u '+%Y-%m-%d %H:%M') UTC: waiting until a time" \
+            "server confirms it"
         left=$((left - 1))
         sleep 1
     done
@@ -101,21 +104,24 @@ END
 root() {
     if [ ! -e "$pki/root.key" ]; then
         ! ls "$pki"/*.crt >/dev/null 2>&1 ||
-            die "$pki/root.key is gone, and certificates of it exist: put the key back from a backup. A new root, which every" \
-                "device must be told of, is made when the folder $pki is moved away"
+            die "$pki/root.key is gone, and certificates of it exist: put the key back from a backup. A new root," \
+                "which every device must be told of, is made when the folder $pki is moved away"
         make_key root
     fi
     public_of root >/dev/null ||
-        die "$pki/root.key cannot be read as a key: put it back from a backup. A new root is made when $pki is moved away"
+        die "$pki/root.key cannot be read as a key: put it back from a backup. A new root is made when $pki is moved" \
+            "away"
     if [ ! -e "$pki/root.crt" ]; then
         wait_for_the_clock
         say "root.crt is made"
         configuration root
-        openssl req -new -x509 -config "$pki/openssl.cnf" -key "$pki/root.key" -sha256 -days 7300 -out "$pki/root.crt.new"
+        openssl req -new -x509 -config "$pki/openssl.cnf" -key "$pki/root.key" -sha256 -days 7300 \
+            -out "$pki/root.crt.new"
         settle "$pki/root.crt.new"
     fi
     is_pair root ||
-        die "$pki/root.crt and root.key are no pair: put back what was exchanged. A new root is made when $pki is moved away"
+        die "$pki/root.crt and root.key are no pair: put back what was exchanged. A new root is made when $pki is" \
+            "moved away"
 }
 
 intermediate_stands() {
@@ -148,5 +154,6 @@ cat "$pki/intermediate.crt" "$pki/root.crt" | put "$pki/chain.crt" 0644
 openssl x509 -in "$pki/root.crt" -noout -fingerprint -sha256 | sed 's/.*=//' | put "$pki/root.sha256" 0644
 put "$published" 0644 <"$pki/root.crt"
 openssl x509 -in "$pki/root.crt" -noout -checkend 31536000 >/dev/null ||
-    say "the root ends within a year ($(openssl x509 -in "$pki/root.crt" -noout -enddate | cut -d= -f2)): plan a new one"
+    say "the root ends within a year ($(openssl x509 -in "$pki/root.crt" -noout -enddate | cut -d= -f2)): plan a new" \
+        "one"
 say "root $(cat "$pki/root.sha256")"

@@ -6,13 +6,14 @@
 # Refuses  a token that is empty or of several lines; a server without the lab's root certificate, which its API server
 #          needs. When the cluster refuses the node, k3s is stopped: it would go on asking, and nobody would look
 #
-# It runs when the file is written (ilmarin-token.path), and at a boot where it lies there already; it never waits for it.
+# It runs when the file is written (ilmarin-token.path), and at a boot where it lies there already; it never waits for
+# it.
 set -eu
 
 say() { printf 'ilmarin-token: %s\n' "$*"; }
-die() { say "$*" >&2 && exit 1; }
+die() { say "$(printf %s "$*" | tr -s '\n' ' ')" >&2 && exit 1; }
 # Nothing that a second try would mend: the unit tries none
-give_up() { say "$*" >&2 && exit 2; }
+give_up() { say "$(printf %s "$*" | tr -s '\n' ' ')" >&2 && exit 2; }
 
 settings=/etc/ilmarin/node.env
 [ -r "$settings" ] || die "$settings is missing, which cloud-init writes: see /var/log/cloud-init.log"
@@ -52,7 +53,8 @@ registered() {
     if [ "$ROLE" = server ]; then
         [ "$(/usr/local/bin/k3s kubectl get --raw /readyz 2>/dev/null)" = ok ]
     else
-        /usr/local/bin/k3s kubectl --kubeconfig /var/lib/rancher/k3s/agent/kubelet.kubeconfig get node "$NODE" >/dev/null 2>&1
+        kubeconfig=/var/lib/rancher/k3s/agent/kubelet.kubeconfig
+        /usr/local/bin/k3s kubectl --kubeconfig $kubeconfig get node "$NODE" >/dev/null 2>&1
     fi
 }
 
@@ -66,12 +68,12 @@ judge() {
     heard=$(journal)
     case $heard in
         *"token CA hash does not match"*)
-            refused "its token is another cluster's, or an older one's. Bring this cluster's: \`pulumi up --refresh\`." \
-                "Was the first Vala made anew? Then remove /var/lib/rancher/k3s here, too" ;;
+            refused "its token is another cluster's, or an older one's. Bring this cluster's: \`pulumi up" \
+                "--refresh\`. Was the first Vala made anew? Then remove /var/lib/rancher/k3s here, too" ;;
         *"Node password rejected"*)
-            refused "a node of this name joined before, with another password (/etc/rancher/node/password). Is it this Pi? Then on the" \
-                "first Vala: \`sudo k3s kubectl -n kube-system delete secret $NODE.node-password.k3s\`, and here" \
-                "\`sudo systemctl start ilmarin-token\`" ;;
+            refused "a node of this name joined before, with another password (/etc/rancher/node/password). Is it" \
+                "this Pi? Then on the first Vala: \`sudo k3s kubectl -n kube-system delete secret" \
+                "$NODE.node-password.k3s\`, and here \`sudo systemctl start ilmarin-token\`" ;;
         *"encrypted with different token"* | *"invalid token"* | *"token must not be empty"* | *"token is not valid"*)
             refused "its token is not this cluster's: $again" ;;
     esac
@@ -90,8 +92,8 @@ left=${WAIT:-600}
 until registered; do
     judge
     [ "$left" -gt 0 ] ||
-        die "$NODE did not join $API in ${WAIT:-600} s. $unit said last: $(journal | tail -n 1); it goes on trying. Is the API up" \
-            "(\`curl -k $API/ping\`)?"
+        die "$NODE did not join $API in ${WAIT:-600} s. $unit said last: $(journal | tail -n 1); it goes on trying." \
+            "Is the API up (\`curl -k $API/ping\`)?"
     left=$((left - 3))
     sleep 3
 done

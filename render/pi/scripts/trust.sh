@@ -2,15 +2,16 @@
 # Gives the cluster the lab's certificate authority, and makes this system trust it.
 #
 # Reads    FIRST, NODE, LAB
-# Leaves   Secret `lab-ca-intermediate` (kubernetes.io/tls) and ConfigMap `lab-ca` (ca.crt, fingerprint) in the namespace
-#          cert-manager; the root in the system's trust store. A timer repeats it, so that what was deleted comes back
-# Refuses  to make the namespace, which is the cert-manager application's: until it stands this ends with 75, "try later".
-#          The root's key is not read here at all
+# Leaves   Secret `lab-ca-intermediate` (kubernetes.io/tls) and ConfigMap `lab-ca` (ca.crt, fingerprint) in the
+#          namespace cert-manager; the root in the system's trust store. A timer repeats it, so that what was deleted
+#          comes back
+# Refuses  to make the namespace, which is the cert-manager application's: until it stands this ends with 75, "try
+#          later". The root's key is not read here at all
 set -eu
 umask 077
 
 say() { printf 'ilmarin-trust: %s\n' "$*"; }
-die() { say "$*" >&2 && exit 1; }
+die() { say "$(printf %s "$*" | tr -s '\n' ' ')" >&2 && exit 1; }
 later() { say "$*" && exit 75; }
 
 settings=/etc/ilmarin/node.env
@@ -43,7 +44,8 @@ encoded() { base64 -w 0 "$pki/$1"; }
 # printf is the shell's own: a key must not be an argument, which everyone on the system can read
 objects() {
     printf 'apiVersion: v1\nkind: Secret\ntype: kubernetes.io/tls\nmetadata:\n  name: lab-ca-intermediate\n'
-    printf '  namespace: %s\ndata:\n  tls.crt: %s\n  tls.key: %s\n' "$namespace" "$(encoded chain.crt)" "$(encoded intermediate.key)"
+    printf '  namespace: %s\ndata:\n' "$namespace"
+    printf '  tls.crt: %s\n  tls.key: %s\n' "$(encoded chain.crt)" "$(encoded intermediate.key)"
     printf -- '---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: lab-ca\n  namespace: %s\ndata:\n' "$namespace"
     printf '  fingerprint: "%s"\n  ca.crt: |\n' "$(cat "$pki/root.sha256")"
     sed 's/^/    /' "$pki/root.crt"

@@ -173,15 +173,15 @@ class Box:
         """Run a script that has to work; what it says."""
         done = self.run(script, **environment)
         assert done.returncode == 0, done.stderr
-        assert not done.stderr
+        assert not done.stderr, done.stderr
         return done.stdout
 
     def refuses(self, script: str, *, code: int = 1, **environment: str) -> str:
         """Run a script that has to refuse; the one line with which it does."""
         done = self.run(script, **environment)
         assert done.returncode == code, done.stdout + done.stderr
-        assert done.stderr.startswith(f"ilmarin-{script}: ")
-        assert done.stderr.count("\n") == 1
+        assert done.stderr.startswith(f"ilmarin-{script}: "), done.stderr
+        assert done.stderr.count("\n") == 1, done.stderr
         return done.stderr
 
     def kill(self, running: subprocess.Popen[str]) -> None:

@@ -30,21 +30,21 @@ _DATA = "/var/lib/rancher/k3s"
 _BOTH = """
     data-dir node-name node-ip node-external-ip node-label node-taint flannel-iface kubelet-arg kube-proxy-arg
     server token token-file with-node-id snapshotter pause-image private-registry selinux protect-kernel-defaults
-    debug v vmodule prefer-bundled-bin lb-server-port disable-default-registry-endpoint resolv-conf image-
-    credential-provider-config container-runtime-endpoint node-internal-dns node-external-dns bind-address
+    debug v vmodule prefer-bundled-bin lb-server-port disable-default-registry-endpoint resolv-conf
+    image-credential-provider-config container-runtime-endpoint node-internal-dns node-external-dns bind-address
     nonroot-devices default-runtime
 """
 _SERVERS = """
-    advertise-address advertise-port agent-token agent-token-file cluster-cidr cluster-dns cluster-domain cluster-
-    init cluster-reset datastore-endpoint default-local-storage-path disable disable-apiserver disable-cloud-
-    controller disable-etcd disable-helm-controller disable-kube-proxy disable-network-policy disable-scheduler
-    egress-selector-mode embedded-registry etcd-arg etcd-disable-snapshots etcd-expose-metrics etcd-s3 etcd-
-    snapshot-compress etcd-snapshot-dir etcd-snapshot-name etcd-snapshot-retention etcd-snapshot-schedule-cron
-    flannel-backend flannel-external-ip flannel-ipv6-masq helm-job-image https-listen-port kine-tls kube-
-    apiserver-arg kube-cloud-controller-manager-arg kube-controller-manager-arg kube-scheduler-arg multi-cluster-
-    cidr secrets-encryption secrets-encryption-provider service-cidr service-node-port-range servicelb-namespace
-    supervisor-metrics system-default-registry tls-san tls-san-security write-kubeconfig write-kubeconfig-group
-    write-kubeconfig-mode
+    advertise-address advertise-port agent-token agent-token-file cluster-cidr cluster-dns cluster-domain
+    cluster-init cluster-reset datastore-endpoint default-local-storage-path disable disable-apiserver
+    disable-cloud-controller disable-etcd disable-helm-controller disable-kube-proxy disable-network-policy
+    disable-scheduler egress-selector-mode embedded-registry etcd-arg etcd-disable-snapshots etcd-expose-metrics
+    etcd-s3 etcd-snapshot-compress etcd-snapshot-dir etcd-snapshot-name etcd-snapshot-retention
+    etcd-snapshot-schedule-cron flannel-backend flannel-external-ip flannel-ipv6-masq helm-job-image
+    https-listen-port kine-tls kube-apiserver-arg kube-cloud-controller-manager-arg kube-controller-manager-arg
+    kube-scheduler-arg multi-cluster-cidr secrets-encryption secrets-encryption-provider service-cidr
+    service-node-port-range servicelb-namespace supervisor-metrics system-default-registry tls-san
+    tls-san-security write-kubeconfig write-kubeconfig-group write-kubeconfig-mode
 """
 _REFUSED_LABEL = ("kubernetes.io", "k8s.io")
 _ALLOWED_LABELS = ("kubelet.kubernetes.io", "node.kubernetes.io")
@@ -166,13 +166,13 @@ def _serve(world: World, host: Host, told: dict[str, Any]) -> None:
     held = host_addons.addresses(host, host["data"])
     sans = [host["address"], "127.0.0.1", "localhost", *(str(each) for each in told.get("tls-san") or ())]
     host["k3s"] = {"cluster": name, "vip": held, "sans": sans}
+    host_units.state_of(host, "k3s")["active"] = True  # its API answers from now on
     record = world.kubernetes.records[name]
     record["k3s"] |= {
         "vip": bool(held),
         "disable": list(told.get("disable") or ()),
         "apiserver": list(told.get("kube-apiserver-arg") or ()),
     }
-    host["services"]["k3s"]["active"] = True  # its kubelet registers with itself
     world.hosts.route(name)
     _register(world, host, told, server=True)
     host_addons.deploy(world.kubernetes.clusters[name], host, host["data"], record["k3s"]["disable"])
@@ -275,6 +275,7 @@ def _register(world: World, host: Host, told: dict[str, Any], *, server: bool) -
     taints = [_taint(str(each)) for each in told.get("node-taint") or ()]
     name, node = str(world.hosts.bootstrap["name"]), _node_name(host, told)
     host["node"] = node
+    host_units.state_of(host, "k3s" if server else "k3s-agent")["active"] = True  # its kubelet is heard from now on
     cluster = world.kubernetes.clusters[name]
     if cluster.get("Node", None, node) is None:
         world.kubernetes.add_node(name, node, address=host["address"], labels=labels, taints=taints)

@@ -62,11 +62,15 @@ def check(stack: Stack, as_json: Json = False) -> None:
 
 
 @app.command()
-def plan(stack: Stack, as_json: Json = False) -> None:
+def plan(
+    stack: Stack,
+    as_json: Json = False,
+    ledger: Annotated[bool, typer.Option("--ledger", help="only who writes each object, and when it passes")] = False,
+) -> None:
     """Show what follows from a stack file: every address, name, version and order."""
     from cli.plan import plan as run
 
-    _do(lambda: run(find(stack), as_json=as_json))
+    _do(lambda: run(find(stack), as_json=as_json, owners=ledger))
 
 
 @app.command()

@@ -13,23 +13,24 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from cli import check, plan_network
+from cli import check, plan_gitops, plan_network
 from cli.console import console, say, table, title
 from cli.stack_files import StackFile
 from model.ainur import BootstrapPlan
 from model.edge import EdgePlan
-from model.gitops import GitopsClusterPlan
+from model.environment import Environment
 from model.images import Image
 from model.plan import Plan
 from model.plan import plan as decide
 from model.talos import ClusterPlan
+from model.tree import Tree
 from render import router
 
 FINE, REFUSED = 0, 1
 
 
-def plan(stack: StackFile, *, as_json: bool) -> int:
-    """Show the plan of `stack`; REFUSED, with the findings, when a finding is an error."""
+def plan(stack: StackFile, *, as_json: bool, owners: bool = False) -> int:
+    """Show the plan of `stack`, or with `owners` who writes what; REFUSED, with the findings, when one is an error."""
     checked = check.judge(stack)
     if checked.environment is None or not checked.sound:
         errors = [finding for finding in checked.findings if finding.grade == "error"]
@@ -38,9 +39,12 @@ def plan(stack: StackFile, *, as_json: bool) -> int:
     decided = decide(checked.environment, checked.tree)
     out = console()
     if as_json:
-        print(json.dumps(plain(decided), indent=2, ensure_ascii=False))
+        graph = plan_gitops.plain(checked.environment, checked.tree)
+        print(json.dumps(plain(decided) | graph, indent=2, ensure_ascii=False))
+    elif owners:
+        plan_gitops.owners(out, checked.environment, checked.tree)
     else:
-        _show(out, decided)
+        _show(out, decided, checked.environment, checked.tree)
     return FINE
 
 
@@ -55,7 +59,7 @@ def plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def _show(out: Console, decided: Plan) -> None:
+def _show(out: Console, decided: Plan, environment: Environment, tree: Tree) -> None:
     plan_network.network(out, decided.network)
     plan_network.power(out, decided.power)
     if decided.bootstrap:
@@ -65,7 +69,7 @@ def _show(out: Console, decided: Plan) -> None:
     _charts(out, decided)
     _edge(out, decided.edge)
     if decided.gitops:
-        _gitops(out, decided.gitops)
+        plan_gitops.gitops(out, decided.gitops, environment, tree)
     _lines(out, "What the router must be told, by hand", router.checklist(decided.network))
     _lines(out, "What a destroyed stack leaves standing, on purpose", decided.leftovers)
 
@@ -151,13 +155,6 @@ def _edge(out: Console, edge: EdgePlan) -> None:
         out.print()
         rows = ((name or "anything else", service) for name, service, _ in edge.tunnel.ingress)
         table(out, (f"tunnel {edge.tunnel.name}", "goes to"), rows)
-
-
-def _gitops(out: Console, clusters: Iterable[GitopsClusterPlan]) -> None:
-    first = next(iter(clusters))
-    title(out, "GitOps", f"{first.engine}, from {first.repository} at {first.revision}")
-    rows = ((one.cluster, category, folder) for one in clusters for category, folder in one.categories)
-    table(out, ("cluster", "category", "folder"), rows)
 
 
 def _lines(out: Console, heading: str, lines: Iterable[str]) -> None:

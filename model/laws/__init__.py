@@ -14,6 +14,7 @@ from model.laws import (
     downloads,
     edge,
     flux,
+    flux_needs,
     folders,
     gitops,
     handover,
@@ -64,6 +65,7 @@ REALMS = (
     closure,
     app_folders,
     handover,
+    flux_needs,
 )
 """Every module that holds laws."""
 

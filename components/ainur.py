@@ -3,7 +3,11 @@
 Owns joining them and reaching their API. Refuses to install what cloud-init installs: it verifies instead.
 """
 
+import hashlib
+from collections.abc import Sequence
+
 import pulumi
+from pulumi_command import local
 from pulumi_command.remote import Command
 
 from components.bindings import kubernetes, ssh
@@ -14,14 +18,17 @@ TOKEN = "iluvatar:ainur:BootstrapCluster"
 
 
 class BootstrapCluster(pulumi.ComponentResource):
-    """A k3s cluster whose machines came up by themselves."""
+    """A k3s cluster whose machines came up by themselves: its Valar now, its Maiar when they are asked for.
+
+    A Maia netboots from what runs on the Valar, so the two cannot be waited for together.
+    """
 
     kubeconfig: pulumi.Output[str]
     """Secret: the administrator's kubeconfig, pointed at the API's VIP."""
     provider: kubernetes.Provider
-    """Reaches the cluster; its resources wait for `ready`."""
+    """Reaches the cluster; its resources wait for the Valar."""
     ready: Command
-    """Gate: every node is Ready."""
+    """Gate: every Vala is Ready and votes in etcd."""
 
     def __init__(
         self,
@@ -30,15 +37,19 @@ class BootstrapCluster(pulumi.ComponentResource):
         environment: str,
         *,
         ssh_key: pulumi.Input[str],
+        reading: str,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(TOKEN, name, None, opts)
         self._plan, self._ssh_key = plan, ssh_key
-        first = self._run("server", plan.first, k3s.first_server())
-        token = self._run("token", plan.first, k3s.JOIN_TOKEN, after=first, secret=True)
-        joined = [self._join(node, token) for node in plan.joining]
-        self.ready = self._run("ready", plan.first, k3s.ready(plan), after=[first, *joined])
-        printed = self._run("kubeconfig", plan.first, k3s.KUBECONFIG, after=first, secret=True)
+        self._keys = {node.name: self._host_key(node) for node in plan.valar}
+        first = self._run("server", plan.first, k3s.first_server(plan), after=self._reach(plan.first, []))
+        self._token = self._run("token", plan.first, k3s.JOIN_TOKEN, after=[first], secret=True)
+        last = first
+        for node in plan.valar[1:]:  # one after the other: etcd takes one new member at a time
+            last = self._join(node, [last])
+        self.ready = self._run("valar", plan.first, k3s.ready(plan, plan.valar), after=[last])
+        printed = self._run("kubeconfig", plan.first, k3s.kubeconfig(plan, reading), after=[self.ready], secret=True)
         self.kubeconfig = pulumi.Output.secret(printed.stdout.apply(lambda text: k3s.kubeconfig_at(text, plan.api)))
         self.provider = kubernetes.Provider(
             "ainur-kubernetes",
@@ -48,12 +59,37 @@ class BootstrapCluster(pulumi.ComponentResource):
         )
         self.register_outputs({"kubeconfig": self.kubeconfig})
 
+    def join_maiar(self, after: Sequence[pulumi.Resource]) -> Command:
+        """Wait for the agents, which boot once `after` stands, and join them; gate: every node is Ready."""
+        self._keys |= {node.name: self._host_key(node, after) for node in self._plan.maiar}
+        joined = [self._join(node, after) for node in self._plan.maiar]
+        text = k3s.ready(self._plan, self._plan.nodes)
+        return self._run("ready", self._plan.first, text, after=[self.ready, *joined])
+
     def connection(self, node: BootstrapNodePlan) -> "ssh.ConnectionArgs":
         """How a node is reached."""
-        return ssh.connection(node.address, self._plan.user, node.host_key or "", self._ssh_key)
+        return ssh.connection(node.address, self._plan.user, self._keys[node.name], self._ssh_key)
 
-    def _join(self, node: BootstrapNodePlan, token: Command) -> Command:
-        return self._run("join", node, k3s.join(node), after=token, stdin=pulumi.Output.secret(token.stdout))
+    def _host_key(self, node: BootstrapNodePlan, after: Sequence[pulumi.Resource] = ()) -> pulumi.Input[str]:
+        """The owner's, or what the Pi showed when it was first asked: it stays in the state, and is not asked again."""
+        if node.host_key:
+            return node.host_key
+        opts = pulumi.ResourceOptions(parent=self, depends_on=list(after), custom_timeouts=ssh.SLOW)
+        made = local.Command(k3s.pinned(node), create=k3s.pin(node), update=k3s.KEEP_PINNED, opts=opts)
+        return made.stdout
+
+    def _reach(self, node: BootstrapNodePlan, after: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
+        """The Pi answers and shows its key, asked before each new text: SSH itself would dial in silence."""
+        asked = k3s.first_server(self._plan) if node == self._plan.first else k3s.join(self._plan, node)
+        about = hashlib.sha256(f"{self._plan.user}\n{asked}".encode()).hexdigest()[:12]
+        text = pulumi.Output.from_input(self._keys[node.name]).apply(lambda key: k3s.reach(node, key, about))
+        opts = pulumi.ResourceOptions(parent=self, depends_on=list(after), custom_timeouts=ssh.SLOW)
+        # Its text says all that it needs: the output of the run before is no business of it
+        return [local.Command(f"ainur-reach-{node.name}", create=text, add_previous_output_in_env=False, opts=opts)]
+
+    def _join(self, node: BootstrapNodePlan, after: Sequence[pulumi.Resource]) -> Command:
+        token, reached = pulumi.Output.secret(self._token.stdout), self._reach(node, after)
+        return self._run("join", node, k3s.join(self._plan, node), after=[self._token, *reached], stdin=token)
 
     def _run(
         self,
@@ -61,9 +97,9 @@ class BootstrapCluster(pulumi.ComponentResource):
         node: BootstrapNodePlan,
         text: str,
         *,
-        after: Command | list[Command] | None = None,
+        after: Sequence[pulumi.Resource],
         stdin: pulumi.Input[str] | None = None,
         secret: bool = False,
     ) -> Command:
-        opts = pulumi.ResourceOptions(parent=self, depends_on=after)
+        opts = pulumi.ResourceOptions(parent=self, depends_on=list(after))
         return ssh.command(f"ainur-{what}-{node.name}", text, self.connection(node), opts, stdin=stdin, secret=secret)

@@ -134,10 +134,15 @@ class BootstrapPlan:
     nodes: tuple[BootstrapNodePlan, ...]
 
     @property
-    def joining(self) -> tuple[BootstrapNodePlan, ...]:
-        """Everyone but the first: servers before agents."""
-        others = [node for node in self.nodes if node.name != self.first.name]
-        return tuple(sorted(others, key=lambda node: (node.role != "server", node.name)))
+    def valar(self) -> tuple[BootstrapNodePlan, ...]:
+        """The servers, the first one first."""
+        others = (node for node in self.nodes if node.role == "server" and node.name != self.first.name)
+        return (self.first, *others)
+
+    @property
+    def maiar(self) -> tuple[BootstrapNodePlan, ...]:
+        """The agents."""
+        return tuple(node for node in self.nodes if node.role == "agent")
 
 
 def apps_zone(bootstrap: Bootstrap, zone: str) -> str:

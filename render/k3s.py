@@ -1,48 +1,195 @@
-"""What is asked of a Pi over SSH: short, idempotent commands that verify what cloud-init did.
+"""What is asked of a Pi: from the outside whether it is the one that it was, over SSH whether cloud-init did its part.
 
-Owns the commands' texts. Refuses secrets in them: a failing command prints its whole text, so a secret comes on stdin.
+Owns the commands' texts, POSIX sh, each idempotent, and what each says when it waits in vain. Refuses secrets in them:
+a failing command prints its whole text, so a secret comes on stdin. Installs nothing: that is cloud-init's.
 """
 
-from model.ainur import BootstrapNodePlan, BootstrapPlan
-
-KUBECONFIG = "sudo cat /etc/rancher/k3s/k3s.yaml"
-"""Prints the administrator's kubeconfig (k3s, "Cluster Access")."""
+from model.ainur import KEEP, NVME_MOUNT, BootstrapNodePlan, BootstrapPlan
 
 JOIN_TOKEN = "sudo cat /var/lib/rancher/k3s/server/node-token"
 """Prints the join token that k3s made on the first server (k3s, "Token")."""
 
-KEPT_TOKEN = "/var/lib/longhorn/disks/nvme1/k3s-token"
-"""Where a joining Pi keeps the token: its NVMe outlives a netboot, so that it rejoins by itself."""
+KEPT_TOKEN = f"{KEEP}/k3s-token"
+"""Where a joining Pi keeps the token. On a netbooted one this folder lies on its NVMe, so that it rejoins by itself."""
+
+RENEWED_BEFORE = 90
+"""Days before its end in which the administrator's certificate is renewed: k3s' own measure at a start (120 since its
+releases of May 2025: k3s, "Certificate Management")."""
+
+FIRST_READING = "first"
+"""The mark of a kubeconfig's first reading."""
+
+BASE = """\
+set -eu
+die() { echo "$*" >&2; exit 1; }
+"""
+_SCAN = """\
+n=0
+until said=$(ssh-keyscan -t {short} -T 10 {address} 2>&1 || true)
+  key=$(printf '%s\\n' "$said" | grep '^{address} {kind} '); do
+  n=$((n + 1))
+  case $n in 60) die "{name} does not answer over SSH at {address}, for half an hour: $said
+  is it switched on, is its cable in? ./lab boot shows what it does from power-on" ;; esac
+  sleep 20
+done
+"""
+_ROUNDS = 60
+"""Of ten seconds each."""
 
 
-def unit(node: BootstrapNodePlan) -> str:
-    """The systemd unit of k3s on a node."""
-    return "k3s" if node.role == "server" else "k3s-agent"
+def pin(node: BootstrapNodePlan) -> str:
+    """Run on the owner's machine: wait for SSH there, half an hour at most, and print the one host key it shows."""
+    return f'{BASE}{_scan(node, "ssh-ed25519")}echo "${{key#* }}"\n'
 
 
-def first_server() -> str:
-    """The first server has done its cloud-init and runs k3s."""
-    return "set -eu\ncloud-init status --wait\nsystemctl is-active k3s\n"
+KEEP_PINNED = "printf '%s\\n' \"$PULUMI_COMMAND_STDOUT\""
+"""In place of `pin` ever after: what was pinned stays, whatever else changes. Only its replacement asks again."""
 
 
-def join(node: BootstrapNodePlan) -> str:
-    """Keep the token that comes on stdin, and run k3s with it."""
-    name = unit(node)
-    return (
-        "set -eu\n"
-        "cloud-init status --wait\n"
-        f"sudo install -D -m 0600 /dev/stdin {KEPT_TOKEN}\n"
-        f"sudo systemctl enable --now {name}\n"
-        f"systemctl is-active {name}\n"
+def reach(node: BootstrapNodePlan, key: str, about: str) -> str:
+    """Run on the owner's machine: wait for SSH there and hold the key it shows against `key`.
+
+    `about`: whatever is asked of the Pi afterwards; another text asks here first.
+    """
+    mend = (
+        f"write the new card's line at bootstrap.nodes.{node.name}.host_key"
+        if node.host_key
+        else f"pulumi up --replace '**::{pinned(node)}'"
+    )
+    return f"""\
+{BASE}{_scan(node, key.split()[0])}case ${{key#* }} in
+'{" ".join(key.split()[:2])}') echo "{node.name} is the one that it was" ;;
+*) die "{node.name} ({node.address}) shows another SSH host key than before: ${{key#* }}
+  you replaced the board or its disk: {mend}
+  you did not: somebody else answers at its address; find out who before you go on" ;;
+esac
+# for {about}
+"""
+
+
+def pinned(node: BootstrapNodePlan) -> str:
+    """The name of the resource that holds a host key that was pinned at first contact."""
+    return f"ainur-hostkey-{node.name}"
+
+
+def first_server(cluster: BootstrapPlan) -> str:
+    """The first server has done its cloud-init: k3s of the pinned release runs, is etcd's member, and the CA stands."""
+    node = cluster.first
+    return f"""\
+{BASE}{_cloud_init(node)}{_release(cluster, node)}sudo test -s {KEEP}/pki/root.crt ||
+  die "{node.name} has no root certificate ({KEEP}/pki/root.crt): sudo journalctl -u ilmarin-pki"
+systemctl is-active {node.unit} || die "{node.unit} does not run on {node.name}: sudo journalctl -u {node.unit} -n 50"
+{_member(node)}"""
+
+
+def join(cluster: BootstrapPlan, node: BootstrapNodePlan) -> str:
+    """Keep the token that comes on stdin, and let the Pi's own unit join with it; a further server until it votes.
+
+    The token is kept whole or not at all, for what is kept is joined with at every boot: written beside, looked at,
+    then moved into its place.
+    """
+    new = f"{KEPT_TOKEN}.new"
+    voter = _member(node) if node.role == "server" else ""
+    return f"""\
+{BASE}{_cloud_init(node)}{_release(cluster, node)}{_remembers(node)}sudo install -D -m 0600 /dev/stdin {new}
+sudo grep -qE '^K10[0-9a-f]{{64}}::[a-z]+:[0-9a-f]{{32}}$' {new} || {{
+  sudo rm -f {new}
+  die "the join token did not arrive whole on {node.name}: run it again"
+}}
+sudo mv -f {new} {KEPT_TOKEN}
+sudo systemctl restart ilmarin-token ||
+  die "{node.name} did not join {cluster.name} at {cluster.api}: sudo journalctl -u ilmarin-token -u {node.unit} -n 50"
+systemctl is-active {node.unit} || die "{node.unit} does not run on {node.name}: sudo journalctl -u {node.unit} -n 50"
+{voter}"""
+
+
+def ready(cluster: BootstrapPlan, nodes: tuple[BootstrapNodePlan, ...]) -> str:
+    """Each of these nodes is Ready; waits ten minutes, and names who is not."""
+    names = " ".join(f"node/{node.name}" for node in nodes)
+    return BASE + _until(
+        f"sudo k3s kubectl wait --for=condition=Ready --timeout=1s {names}",
+        f"not every node of {cluster.name} is Ready after ten minutes: $why",
     )
 
 
-def ready(cluster: BootstrapPlan) -> str:
-    """Every node of the cluster is Ready; waits ten minutes at most."""
-    nodes = " ".join(f"node/{node.name}" for node in cluster.nodes)
-    return f"sudo k3s kubectl wait --for=condition=Ready --timeout=600s {nodes}"
+def kubeconfig(cluster: BootstrapPlan, reading: str) -> str:
+    """Prints the administrator's kubeconfig (k3s, "Cluster Access"), renewed first when it nears its end.
+
+    k3s renews at a start; meanwhile pods go on, and the API is away for seconds. `reading`: another text reads again.
+    """
+    certificate, seconds = "/var/lib/rancher/k3s/server/tls/client-admin.crt", RENEWED_BEFORE * 24 * 3600
+    up = _until(
+        "sudo k3s kubectl get --raw /readyz",
+        f"{cluster.first.name}'s API does not answer after k3s was restarted to renew its certificates: $why",
+    )
+    return f"""\
+{BASE}if ! sudo openssl x509 -noout -checkend {seconds} -in {certificate} >/dev/null; then
+sudo systemctl restart k3s
+{up}fi
+sudo cat /etc/rancher/k3s/k3s.yaml
+# {reading}
+"""
 
 
 def kubeconfig_at(text: str, api: str) -> str:
     """A k3s kubeconfig, which says 127.0.0.1, pointed at the cluster's API."""
     return text.replace("https://127.0.0.1:6443", api)
+
+
+def _scan(node: BootstrapNodePlan, kind: str) -> str:
+    """Ask for the key of one kind, until it is shown; `$key` is then `<address> <kind> <key>`."""
+    short = {"ssh-ed25519": "ed25519", "ssh-rsa": "rsa"}.get(kind, "ecdsa")
+    return _SCAN.format(name=node.name, address=node.address, kind=kind, short=short)
+
+
+def _cloud_init(node: BootstrapNodePlan) -> str:
+    """cloud-init ended well; 2 is one of its own degrees, errors that it could recover from (its "Return codes")."""
+    return f"""\
+code=0
+told=$(cloud-init status --wait --long 2>&1) || code=$?
+case $code in
+0) ;;
+2) echo "cloud-init on {node.name} recovered from errors: $told" ;;
+*) die "cloud-init failed on {node.name}: $told
+  look there: sudo cloud-init status --long; sudo journalctl -u 'ilmarin-*' -p err" ;;
+esac
+"""
+
+
+def _release(cluster: BootstrapPlan, node: BootstrapNodePlan) -> str:
+    return f"""\
+runs=$(k3s --version) || die "k3s is not installed on {node.name}: sudo journalctl -u ilmarin-k3s"
+case $runs in
+'k3s version {cluster.k3s}' | 'k3s version {cluster.k3s} '*) ;;
+*) die "{node.name} has $runs, and versions.k3s is {cluster.k3s}: upgrade it as docs/day-2/ainur.md says" ;;
+esac
+"""
+
+
+def _remembers(node: BootstrapNodePlan) -> str:
+    """A netbooted Pi keeps nothing but what its NVMe keeps."""
+    if node.persistent or not node.nvme:
+        return ""
+    return f"""\
+mountpoint -q {NVME_MOUNT} ||
+  die "{node.name}'s NVMe is not mounted, so that it would forget the cluster: sudo journalctl -u ilmarin-nvme"
+"""
+
+
+def _member(node: BootstrapNodePlan) -> str:
+    """k3s' own condition of a server whose etcd votes; asked on that server itself."""
+    return _until(
+        f"sudo k3s kubectl wait --for=condition=EtcdIsVoter --timeout=1s node/{node.name}",
+        f"{node.name} is no voting member of etcd after ten minutes: $why",
+    )
+
+
+def _until(asked: str, given_up: str) -> str:
+    return f"""\
+n=0
+until why=$({asked} 2>&1); do
+  n=$((n + 1))
+  case $n in {_ROUNDS}) die "{given_up}" ;; esac
+  sleep 10
+done
+"""

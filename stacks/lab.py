@@ -12,6 +12,7 @@ from components.ea import BootServices, Network
 from components.edge import Cloudflare, Gateways
 from components.gitops import ArgoCD, Flux
 from model.plan import Plan
+from render import k3s
 from stacks import exports, secrets
 from stacks.door import enter
 
@@ -33,19 +34,20 @@ def _ainur(plan: Plan, ssh_key: pulumi.Output[str] | None) -> tuple[BootstrapClu
     """The bootstrap cluster, and the gate after which a machine that is switched on finds something to boot."""
     if plan.bootstrap is None or ssh_key is None:
         return None, []
-    ainur = BootstrapCluster("ainur", plan.bootstrap, plan.name, ssh_key=ssh_key)
+    ainur = BootstrapCluster("ainur", plan.bootstrap, plan.name, ssh_key=ssh_key, reading=k3s.FIRST_READING)
     network = Network("ea", plan, provider=ainur.provider)
     gitops = plan.gitops_on(plan.bootstrap.name)
     seeded: list[pulumi.Resource] = []
     if gitops:
         seed = ArgoCD("ainur-gitops", gitops, provider=ainur.provider, after=network.published)
         seeded = seed.seeded
-    if plan.network.netboot is None:
-        return ainur, []
-    first = ainur.connection(plan.bootstrap.first)
-    after = [*network.published, *seeded]
-    services = BootServices("ea-boot", plan.network.netboot, seen_from=first, after=after)
-    return ainur, [services.answering]
+    bootable: list[pulumi.Resource] = []
+    if plan.network.netboot:
+        first = ainur.connection(plan.bootstrap.first)
+        after = [*network.published, *seeded]
+        bootable = [BootServices("ea-boot", plan.network.netboot, seen_from=first, after=after).answering]
+    ainur.join_maiar(after=bootable or [ainur.ready])
+    return ainur, bootable
 
 
 def _arda(

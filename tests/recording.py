@@ -97,6 +97,8 @@ class _Answers(mocks.Mocks):
             state["kubeconfigRaw"] = "MOCK-SECRET-KUBECONFIG"
         elif args.typ == "command:remote:Command":
             state |= {"stdout": f"MOCK-SECRET-STDOUT-{args.name}", "stderr": ""}
+        elif args.typ == "command:local:Command" and "ssh-keyscan" in args.inputs["create"]:
+            state |= {"stdout": f"ssh-ed25519 MOCK-KEY-OF-{args.name}", "stderr": ""}
         elif args.typ == "random:index/randomBytes:RandomBytes":
             state |= {"base64": "TU9DSy1TRUNSRVQtUkFORE9N", "hex": "00"}
         return (f"{args.name}-id" if args.custom else None), state

@@ -6,6 +6,9 @@ Owns the connection's rules. Refuses a host without a pinned key: the provider w
 import pulumi
 from pulumi_command.remote import Command, ConnectionArgs, Logging
 
+SLOW = pulumi.CustomTimeouts(create="45m", update="45m")
+"""For what waits until a machine has booted for the first time: it gives up by itself before, and says why."""
+
 
 def connection(address: str, user: str, host_key: pulumi.Input[str], private_key: pulumi.Input[str]) -> ConnectionArgs:
     """How a machine is reached. Dialling goes on until the operation's own timeout: a Pi boots slowly."""
@@ -31,7 +34,7 @@ def command(
     """Run `text`; it must be idempotent, for any change of its inputs runs it again. `secret` hides what it prints."""
     hidden = pulumi.ResourceOptions(
         additional_secret_outputs=["stdout", "stderr"] if secret else [],
-        custom_timeouts=pulumi.CustomTimeouts(create="30m", update="30m"),
+        custom_timeouts=SLOW,
     )
     return Command(
         name,

@@ -12,10 +12,10 @@ from render.by_hand.step import Step
 
 def steps(plan: Plan) -> list[Step]:
     """Every step, in an order in which they can be done."""
-    found = [*bootstrap.pis(plan), *bootstrap.boot_files(plan)]
+    found = [*bootstrap.valar(plan), *bootstrap.boot_files(plan)]
     if plan.bootstrap:
         found += gitops.engine(plan, plan.bootstrap.name, f"secret/{plan.bootstrap.name}.kubeconfig")
-    found += bootstrap.boot_services(plan)
+    found += [*bootstrap.boot_services(plan), *bootstrap.maiar(plan)]
     if plan.cluster:
         found += cluster.talos(plan.cluster)
         found += cluster.network(plan, plan.cluster)

@@ -11,46 +11,61 @@ from render import ipxe, k3s, manifests
 from render.by_hand.step import Step, applied
 
 
-def pis(plan: Plan) -> list[Step]:
-    """From Pis that have done their cloud-init to a cluster whose API answers."""
+def valar(plan: Plan) -> list[Step]:
+    """From servers that have done their cloud-init to a cluster whose API answers."""
     lab = plan.bootstrap
     if lab is None:
         return []
-    return [_first(lab), _joining(lab), _reaching(lab)]
+    return [_first(lab), *_joining(lab, lab.valar[1:], "the other servers join", "valar"), _reaching(lab)]
+
+
+def maiar(plan: Plan) -> list[Step]:
+    """The agents, which boot from what runs on the servers."""
+    lab = plan.bootstrap
+    return _joining(lab, lab.maiar, "the agents join", "ready") if lab else []
 
 
 def _first(lab: BootstrapPlan) -> Step:
     texts = {
-        f"{lab.name}/first-server.sh": k3s.first_server(),
+        f"{lab.name}/first-server.sh": k3s.first_server(lab),
         f"{lab.name}/known_hosts": "".join(f"{node.address} {node.host_key}\n" for node in lab.nodes if node.host_key),
     }
-    why = f"{lab.first.name} has its card and its power. Your SSH key is one of bootstrap.ssh.authorized_keys."
-    command = f'{_ssh(lab, lab.first)} "$(cat {lab.name}/first-server.sh)"'
-    commands = (*_pinned(lab, lab.first), command)
-    return Step(f"{lab.name}: the first server", why, commands, (f"ainur-server-{lab.first.name}",), texts)
-
-
-def _joining(lab: BootstrapPlan) -> Step:
     first, token = lab.first, f"secret/{lab.name}-token"
-    texts = {f"{lab.name}/ready.sh": k3s.ready(lab) + "\n"}
-    texts |= {f"{lab.name}/join-{node.name}.sh": k3s.join(node) for node in lab.joining}
-    commands = (
-        f"(umask 077 && {_ssh(lab, first)} '{k3s.JOIN_TOKEN}' > {token})",
-        *(line for node in lab.joining for line in _pinned(lab, node)),
-        *(f'{_ssh(lab, node)} "$(cat {lab.name}/join-{node.name}.sh)" < {token}' for node in lab.joining),
-        f'{_ssh(lab, first)} "$(cat {lab.name}/ready.sh)"',
+    why = (
+        f"{first.name} has its card and its power. Your SSH key is one of bootstrap.ssh.authorized_keys. "
+        "The join token is k3s' own; it goes on standard input and is kept where it outlives a reboot."
     )
-    joins = (f"ainur-join-{node.name}" for node in lab.joining)
-    does = (f"ainur-token-{first.name}", *joins, f"ainur-ready-{first.name}")
-    why = "The join token is k3s' own; it goes on standard input and is kept on each Pi's NVMe."
-    return Step(f"{lab.name}: the others join", why, commands, does, texts)
+    commands = (
+        *_pinned(lab, first),
+        f'{_ssh(lab, first)} "$(cat {lab.name}/first-server.sh)"',
+        f"(umask 077 && {_ssh(lab, first)} '{k3s.JOIN_TOKEN}' > {token})",
+    )
+    does = (*_known(first), f"ainur-server-{first.name}", f"ainur-token-{first.name}")
+    return Step(f"{lab.name}: the first server", why, commands, does, texts)
+
+
+def _joining(lab: BootstrapPlan, nodes: tuple[BootstrapNodePlan, ...], what: str, gate: str) -> list[Step]:
+    """These join, and then the gate is passed: of the servers, or of all."""
+    standing = lab.valar if gate == "valar" else lab.nodes
+    texts = {f"{lab.name}/{gate}.sh": k3s.ready(lab, standing)}
+    texts |= {f"{lab.name}/join-{node.name}.sh": k3s.join(lab, node) for node in nodes}
+    commands = (
+        *(line for node in nodes for line in _pinned(lab, node)),
+        *(f'{_ssh(lab, node)} "$(cat {lab.name}/join-{node.name}.sh)" < secret/{lab.name}-token' for node in nodes),
+        f'{_ssh(lab, lab.first)} "$(cat {lab.name}/{gate}.sh)"',
+    )
+    joins = (name for node in nodes for name in (*_known(node), f"ainur-join-{node.name}"))
+    does = (*joins, f"ainur-{gate}-{lab.first.name}")
+    why = "One after the other." if nodes else "There are none; what stands is asked."
+    return [Step(f"{lab.name}: {what}", why, commands, does, texts)]
 
 
 def _reaching(lab: BootstrapPlan) -> Step:
+    texts = {f"{lab.name}/kubeconfig.sh": k3s.kubeconfig(lab, k3s.FIRST_READING)}
     edited = f"sed 's|https://127.0.0.1:6443|{lab.api}|' > secret/{lab.name}.kubeconfig"
-    command = f"(umask 077 && {_ssh(lab, lab.first)} '{k3s.KUBECONFIG}' | {edited})"
+    command = f'(umask 077 && {_ssh(lab, lab.first)} "$(cat {lab.name}/kubeconfig.sh)" | {edited})'
     why = f"k3s writes 127.0.0.1 into it; the API is at {lab.api}."
-    return Step(f"{lab.name}: its kubeconfig", why, (command,), (f"ainur-kubeconfig-{lab.first.name}",))
+    return Step(f"{lab.name}: its kubeconfig", why, (command,), (f"ainur-kubeconfig-{lab.first.name}",), texts)
 
 
 def boot_files(plan: Plan) -> list[Step]:
@@ -58,7 +73,7 @@ def boot_files(plan: Plan) -> list[Step]:
     if plan.bootstrap is None:
         return []
     bodies = {"ea-namespace-netboot": manifests.namespace(NETBOOT_NAMESPACE, "privileged")}
-    for name, data in published_files.published(plan.network).items():
+    for name, data in published_files.published(plan).items():
         bodies[f"ea-files-{name}"] = manifests.config_map(name, NETBOOT_NAMESPACE, data)
     commands, made = applied(f"secret/{plan.bootstrap.name}.kubeconfig", plan.bootstrap.name, bodies)
     why = "dnsmasq's configuration and every machine's boot script, as the folders ea/ show them."
@@ -70,9 +85,7 @@ def boot_services(plan: Plan) -> list[Step]:
     netboot, lab = plan.network.netboot, plan.bootstrap
     if netboot is None or lab is None:
         return []
-    why = (
-        f"http://{netboot.address}/boot.ipxe is served. Until now no other machine need be switched on; now all may be."
-    )
+    why = f"http://{netboot.address}/boot.ipxe is served. Until now only servers need be on; now all may be."
     command = f'{_ssh(lab, lab.first)} "$(cat {lab.name}/boot-answers.sh)"'
     text = {f"{lab.name}/boot-answers.sh": ipxe.served_at(netboot.address) + "\n"}
     return [Step("Eä: boot services answer", why, (command,), ("ea-netboot-answers",), text)]
@@ -81,6 +94,11 @@ def boot_services(plan: Plan) -> list[Step]:
 def _pinned(lab: BootstrapPlan, node: BootstrapNodePlan) -> tuple[str, ...]:
     """Whose key nobody wrote down is asked for it once; what it shows is what is believed from then on."""
     return () if node.host_key else (f"ssh-keyscan -t ed25519 {node.address} >> {lab.name}/known_hosts",)
+
+
+def _known(node: BootstrapNodePlan) -> tuple[str, ...]:
+    """What the program asks of a Pi from the outside; by hand ssh itself holds the key against known_hosts."""
+    return (*(() if node.host_key else (k3s.pinned(node),)), f"ainur-reach-{node.name}")
 
 
 def _ssh(lab: BootstrapPlan, node: BootstrapNodePlan) -> str:

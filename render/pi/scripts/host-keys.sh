@@ -2,8 +2,8 @@
 # Puts the SSH host key in its place before sshd starts, the same at every boot.
 #
 # Reads    CARD, NVME, NODE
-# Leaves   /etc/ssh/ssh_host_ed25519_key{,.pub}. On a card the pair that is there stays: cloud-init wrote it, or the
-#          stamping brought it on the boot partition. Netbooted it is made once, kept in /var/lib/ilmarin/ssh, and
+# Leaves   /etc/ssh/ssh_host_ed25519_key{,.pub}. On a card the pair that is there stays: its private half came on the
+#          boot partition, from where it is taken. Netbooted it is made once, kept in /var/lib/ilmarin/ssh, and
 #          copied from there; `shown` beside it says that sshd has answered with it
 # Refuses  to change a key that may have been pinned. A private half that cannot be read is made anew only if it never
 #          was shown; a public half is not kept apart from its private one, but derived from it
@@ -57,8 +57,8 @@ copy() {
 # ssh-keygen reads no key that others could read, and the boot partition knows no modes: judged as a copy
 take_brought() {
     install -m 0600 "$brought" "$place.new"
-    sound "$place.new" || die "$brought, which the stamping brought, is damaged: have the card stamped again (remove" \
-        "ilmarin.stamp beside it, and netboot)"
+    sound "$place.new" || die "$brought, which came with the card, is damaged: copy it from the card's rendering" \
+        "again; a stamped card is stamped again when it is overwritten with zeros"
     sync "$place.new" && mv "$place.new" "$place"
 }
 
@@ -68,6 +68,8 @@ on_a_card() {
         sound "$place" || die "$place is damaged, and a new key would be refused by everyone who knows the old: put" \
             "it back from the card's rendering. If it is lost: remove it, start this again, and put the new" \
             "$place.pub into the node's host_key"
+        [ ! -f "$brought" ] || cmp -s "$brought" "$place" ||
+            say "the boot partition brought another key: this system keeps its own, which others have pinned"
     elif [ -f "$brought" ]; then
         take_brought
     else
@@ -86,7 +88,8 @@ from_the_nvme() {
     [ ! -f "$kept" ] || chmod 0600 "$kept"
     if ! sound "$kept"; then
         [ ! -e "$shown" ] || die "$kept is damaged or gone, and others have pinned it: put it back from a backup. If" \
-            "it is lost: remove $keep/ssh, reboot, and have the program forget the old key (docs: a Pi's new host key)"
+            "it is lost: remove $keep/ssh, reboot, and have the program forget the old key (\`pulumi up --replace" \
+            "'**::ainur-hostkey-$NODE'\`)"
         rm -f "$kept"
         say "no host key yet: one is made, and pinned by whoever asks first"
         make "$kept"

@@ -84,7 +84,7 @@ refuse_the_way_back() {
     case $was in "$store"/v*) was=${was#"$store"/} was=${was%/k3s} ;; *) return 0 ;; esac
     [ "$ROLE" = agent ] || [ "$(minor "$was")" -le "$(minor "$K3S_VERSION")" ] ||
         die "$NODE runs $was, and $K3S_VERSION is an older minor: Kubernetes has no way back. Pin $was or newer, or" \
-            "restore a snapshot that was taken before (docs: day 2, upgrade)"
+            "restore an etcd snapshot that was taken before the upgrade"
 }
 
 put_in_place() {

@@ -92,9 +92,9 @@ refuse() {
     for one in "$disk"p[0-9]*; do
         [ ! -b "$one" ] || what="$what, in $one: $(signatures "$one")"
     done
-    die "$disk is neither blank nor ours, and nothing on it was touched. It carries: ${what:-unsigned data}." \
-        "To give up what is on it: \`blkdiscard -f $disk\` (or overwrite it with zeros), then start this again. To" \
-        "keep an XFS in its only partition and use it: \`sgdisk -c 1:$ours $disk\`"
+    die "$disk is neither blank nor ours, and nothing on it was touched. It carries: ${what:-unsigned data}. To give" \
+        "up what is on it: \`blkdiscard -f $disk\` (or overwrite it with zeros), then start this again. To keep an" \
+        "XFS in its only partition and use it: \`sgdisk -c 1:$ours $disk\`"
 }
 
 prepare() {

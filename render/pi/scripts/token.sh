@@ -34,7 +34,7 @@ case $ROLE in
     *) die "ROLE in $settings is '$ROLE': server or agent; render the seed again" ;;
 esac
 
-again="bring it again with \`pulumi up --refresh\`"
+again="have the program bring it again: \`pulumi up --replace '**::ainur-join-$NODE'\`"
 [ -s "$token" ] || give_up "$token is empty or missing: $again"
 chmod 0600 "$token"
 is_one_word() { [ "$(grep -c '' "$token")" = 1 ] && grep -qE '^[[:graph:]]+$' "$token"; }
@@ -68,8 +68,9 @@ judge() {
     heard=$(journal)
     case $heard in
         *"token CA hash does not match"*)
-            refused "its token is another cluster's, or an older one's. Bring this cluster's: \`pulumi up" \
-                "--refresh\`. Was the first Vala made anew? Then remove /var/lib/rancher/k3s here, too" ;;
+            refused "its token is another cluster's, or an older one's. Was the first Vala made anew? Then remove" \
+                "/var/lib/rancher/k3s here, and \`pulumi up --replace '**::ainur-token-*' --replace" \
+                "'**::ainur-join-$NODE'\`" ;;
         *"Node password rejected"*)
             refused "a node of this name joined before, with another password (/etc/rancher/node/password). Is it" \
                 "this Pi? Then on the first Vala: \`sudo k3s kubectl -n kube-system delete secret" \

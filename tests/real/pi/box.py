@@ -207,7 +207,19 @@ def box(folder: Path, require_tool: Callable[[str], str]) -> Iterator[Box]:
     for tool in ("nsenter", "unshare"):
         require_tool(tool)
     user = ["--user", "--map-root-user"] if OUTSIDE_ROOT else []
-    command = ["unshare", *user, "--mount", "--uts", "--propagation=private", "--", "sh", "-c", _SETUP, "sh", str(folder)]
+    command = [
+        "unshare",
+        *user,
+        "--mount",
+        "--uts",
+        "--propagation=private",
+        "--",
+        "sh",
+        "-c",
+        _SETUP,
+        "sh",
+        str(folder),
+    ]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as holder:

@@ -58,7 +58,7 @@ def test_a_card_s_damaged_key_is_refused_and_not_replaced(pi: Box) -> None:
     assert pi.read(PLACE) == half
 
 
-def test_the_key_that_a_stamping_brought_becomes_the_card_s_and_leaves_the_boot_partition(pi: Box) -> None:
+def test_the_key_that_came_on_the_boot_partition_becomes_the_card_s_and_leaves_the_boot_partition(pi: Box) -> None:
     """The boot partition knows no modes: there it is readable for all."""
     pi.settings(VALA)
     public = key(pi, BROUGHT)
@@ -69,11 +69,20 @@ def test_the_key_that_a_stamping_brought_becomes_the_card_s_and_leaves_the_boot_
     assert not pi.is_there(BROUGHT)
 
 
-def test_a_damaged_key_that_a_stamping_brought_is_refused(pi: Box) -> None:
+def test_a_damaged_key_on_the_boot_partition_is_refused(pi: Box) -> None:
     pi.settings(VALA)
     pi.write(BROUGHT, "half")
-    assert "stamped again" in pi.refuses("host-keys")
+    assert "is damaged" in pi.refuses("host-keys")
     assert not pi.is_there(PLACE)
+
+
+def test_another_key_on_the_boot_partition_changes_nothing_and_is_told(pi: Box) -> None:
+    pi.settings(VALA)
+    public = key(pi, PLACE)
+    key(pi, BROUGHT)
+    assert "brought another key" in pi.works("host-keys")
+    assert pi.read(f"{PLACE}.pub") == public
+    assert not pi.is_there(BROUGHT)
 
 
 def test_a_card_without_a_key_makes_one_once(pi: Box) -> None:

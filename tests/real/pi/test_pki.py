@@ -91,7 +91,9 @@ def test_it_vouches_for_names_of_the_lab_and_for_no_bank(vala: Box) -> None:
 def test_cut_before_any_of_its_commands_it_ends_with_one_pair_and_a_root_that_was_there_stays(vala: Box) -> None:
     cut, kept = 1, 0
     while vala.cut("pki", cut):
-        there = {name: vala.read(f"{PKI}/{name}") for name in ("root.key", "root.crt") if vala.is_there(f"{PKI}/{name}")}
+        there = {
+            name: vala.read(f"{PKI}/{name}") for name in ("root.key", "root.crt") if vala.is_there(f"{PKI}/{name}")
+        }
         kept += len(there)
         vala.works("pki")
         assert consistent(vala)

@@ -264,7 +264,9 @@ def test_the_disk_that_a_system_runs_from_is_refused(pi: Box, pi_with_card: Disk
     pi.tell("umount", "/mnt/root")
 
 
-def test_a_card_that_is_too_small_is_told_and_boots_nothing(pi: Box, plugged: Disks, site: Served, image: bytes) -> None:
+def test_a_card_that_is_too_small_is_told_and_boots_nothing(
+    pi: Box, plugged: Disks, site: Served, image: bytes
+) -> None:
     offer(pi, site, image + bytes(8 * MIB))
     site.files |= {f"/pi/card/{name}": text.encode() for name, text in SEED.items()}
     key(pi, PLACE)
@@ -278,7 +280,9 @@ def test_a_card_that_is_not_there_is_told(pi: Box, site: Served, image: bytes) -
     assert "no card in vala-1" in pi.refuses("stamp")
 
 
-def test_the_card_s_first_boot_answers_with_the_key_that_was_pinned(pi: Box, pi_with_card: Disks, tmp_path: Path) -> None:
+def test_the_card_s_first_boot_answers_with_the_key_that_was_pinned(
+    pi: Box, pi_with_card: Disks, tmp_path: Path
+) -> None:
     """From the network, over the stamping, to the card: one identity."""
     pinned = pi.read(f"{PLACE}.pub")
     pi.works("stamp")

@@ -53,7 +53,7 @@ class Served:
     http: Mapping[str, Content]
     """By path, with its leading slash."""
     exports: str
-    """`/etc/exports` of the NFS server."""
+    """`ganesha.conf` of the NFS server."""
 
 
 def served(plan: Plan) -> Served | None:
@@ -66,7 +66,7 @@ def served(plan: Plan) -> Served | None:
         dnsmasq=dnsmasq.configuration(plan.network),
         tftp=_tftp(netboot),
         http=_http(plan, netboot),
-        exports=nfs.exports(netboot),
+        exports=nfs.conf(netboot),
     )
 
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 from foresight.boot_chain import Line, Requested, Stuck, Walk, lines
 from foresight.boot_machines import Machine
 from foresight.boot_manifest import Content, Served
-from foresight.boot_nfs import exports
+from foresight.boot_nfs import exports, holding
 from foresight.boot_offer import Offer
 
 SAID = "Raspberry Pi Boot"
@@ -139,22 +139,30 @@ class Eeprom:
             return
         server, _, path = told.get("nfsroot", "").partition(",")[0].partition(":")
         allowed = exports(self.served.exports)
-        if server != self.served.address or path not in allowed:
+        export = holding(allowed, path)
+        if server != self.served.address or export is None:
             self.walk.trouble(
                 "boot-missing-file",
                 f"the root {server}:{path} is exported by nobody",
                 f"export it, or name one that is: {', '.join(allowed) or 'none'}",
                 line,
             )
-        elif not allowed[path].reaches(self.machine.network):
+        elif not export.reaches(self.machine.network):
             self.walk.trouble(
                 "boot-no-answer",
                 f"{path} is not exported to {self.machine.network}, where the Pi stands",
                 "export it to the boot VLAN",
-                allowed[path].line,
+                export.line,
+            )
+        elif export.squash != "No_Root_Squash":
+            self.walk.trouble(
+                "boot-no-answer",
+                f"{path} is read as nobody, and half of a system is for root alone",
+                "say Squash = No_Root_Squash",
+                export.line,
             )
         else:
-            self.walk.step("kernel", f"mounts {server}:{path} as its root", allowed[path].line)
+            self.walk.step("kernel", f"mounts {server}:{path} as its root", export.line)
         self._seed(told.get("ds", "").partition("s=")[2], line)
 
     def _seed(self, url: str, line: Line | None) -> None:

@@ -13,7 +13,7 @@ from model.ainur import apps_zone
 from model.ea import Network, Rack
 from model.environment import Environment
 from model.hardware import Arch
-from model.netboot import BootEntry, Discovery, NetbootPlan, ipxe_archive, pi_entries
+from model.netboot import BootEntry, Discovery, NetbootPlan, ipxe_archive, pi_entries, pi_system
 from model.space import Space, space
 
 Kind = Literal["router", "vip", "gateway", "node", "device"]
@@ -201,6 +201,7 @@ def _netboot(
         entries=entries,
         pis=pi_entries(environment),
         discovery=discovery,
+        pi_system=pi_system(boot),
         ipxe=ipxe_archive(boot),
         checksums=dict(sorted(boot.checksums.items())),
     )

@@ -66,6 +66,15 @@ class Ipxe(Download):
     """Loader → its path inside the archive."""
 
 
+class PiImage(Shape):
+    """Ubuntu Server's image for the Raspberry Pi, preinstalled: the netbooted Pis' system is made of it."""
+
+    url: HttpsFile
+    """Where it is; its release is part of the address."""
+    sha256: Sha256
+    """Its hash, as the publisher's SHA256SUMS has it: root on every netbooted Pi is what comes from there."""
+
+
 class Netboot(Shape):
     """Where machines boot from."""
 
@@ -83,6 +92,8 @@ class Netboot(Shape):
     """iPXE's loaders that TFTP has, by the firmware that each is for."""
     ipxe: Ipxe | None = None
     """Where the loaders come from; REQUIRED where any is served."""
+    pi_image: PiImage | None = None
+    """The netbooted Pis' system; REQUIRED where a Pi has no card."""
     checksums: dict[Text, Sha256] = Field(default_factory=dict)
     """What the image factory's files must be: `talos/<schematic>/<version>/<file>`, as it is served → SHA-256."""
     untagged_ports: Flag = False

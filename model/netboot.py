@@ -90,6 +90,19 @@ class Archive:
 
 
 @dataclass(frozen=True)
+class PiSystem:
+    """The image that the netbooted Pis' system is made of."""
+
+    url: str
+    sha256: str
+
+    @property
+    def id(self) -> str:
+        """What its folders are called: the first twelve digits of its hash, so that two images are never one folder."""
+        return self.sha256[:12]
+
+
+@dataclass(frozen=True)
 class NetbootPlan:
     """The boot services."""
 
@@ -102,6 +115,8 @@ class NetbootPlan:
     """Known machines sorted by MAC, then the entry for unknown ones."""
     pis: tuple[PiEntry, ...]
     """Sorted by name."""
+    pi_system: PiSystem | None
+    """None: no Pi boots from the network, or nobody said what."""
     discovery: Discovery | None
     """None: there is no cluster that an unknown machine could join."""
     ipxe: Archive | None
@@ -161,6 +176,11 @@ def ipxe_archive(netboot: Netboot) -> Archive | None:
     stated = netboot.ipxe.sha256, netboot.ipxe.sums
     check = f"sha256:{stated[0]}" if stated[0] else f"sums:{stated[1]}" if stated[1] else "first"
     return Archive(netboot.ipxe.url, check, dict(sorted(netboot.ipxe.members.items())))
+
+
+def pi_system(netboot: Netboot) -> PiSystem | None:
+    """What the netbooted Pis' system is made of."""
+    return PiSystem(netboot.pi_image.url, netboot.pi_image.sha256) if netboot.pi_image else None
 
 
 def runs_on(arch: Arch) -> tuple[str, ...]:

@@ -23,8 +23,10 @@ def published(plan: Plan) -> dict[str, dict[str, str]]:
         found["boot-downloads"] = {downloads.LIST: downloads.text(network.netboot)}
         found["boot-server"] = {"default.conf": nginx.server(network.netboot)}
         found["pi-boot"] = {key(path): text for path, text in pi_boot.files(network.netboot).items()}
+        if network.netboot.pi_system:
+            found["pi-boot"]["image"] = f"{network.netboot.pi_system.id}\n"
         found["pi-seed"] = {key(path): text for path, text in seeds(plan, network.netboot).items()}
-        found["pi-nfs"] = {"exports": nfs.exports(network.netboot), "nfs.conf": nfs.conf()}
+        found["pi-nfs"] = {"ganesha.conf": nfs.conf(network.netboot)}
     return {name: files | {HASH: digest(files)} for name, files in found.items()}
 
 

@@ -5,7 +5,7 @@ image, and whatever cloud-init reads.
 """
 
 from model.netboot import NetbootPlan, PiEntry
-from render.nfs import ROOT
+from render.nfs import root
 
 BUILT = ("start4.elf", "fixup4.dat", "bcm2712-rpi-5-b.dtb", "bcm2711-rpi-4-b.dtb", "vmlinuz", "initrd.img", "overlays")
 """What the builder puts into every Pi's folder. `start4.elf` must be there for a Pi 5 as well: where it is missing, the
@@ -45,7 +45,7 @@ def cmdline(netboot: NetbootPlan, pi: PiEntry) -> str:
         "console=tty1",
         "ip=dhcp",
         "root=/dev/nfs",
-        f"nfsroot={netboot.address}:{ROOT},vers=3,tcp,ro",
+        f"nfsroot={netboot.address}:{root(netboot)},vers=3,tcp,ro",
         "ro",
         "rootwait",
         "overlayroot=tmpfs",

@@ -39,6 +39,18 @@ def source_is_judged(env: Environment) -> Iterator[Breach]:
         yield Breach("network.netboot.ipxe.sha256", message, hint)
 
 
+@law("network-netboot-pi-image")
+def netbooted_pis_have_a_system(env: Environment) -> Iterator[Breach]:
+    """A Pi that boots from the network finds firmware, kernel and root: the builder makes them of Ubuntu's image."""
+    boot, nodes = env.network.netboot, env.bootstrap.nodes if env.bootstrap else {}
+    netbooted = [name for name, pi in nodes.items() if "sd" not in pi.boot]
+    if boot and netbooted and boot.pi_image is None:
+        verb = "boots" if len(netbooted) == 1 else "boot"
+        message = f"{listed(netbooted)} {verb} from the network, and nothing says what"
+        hint = "add pi_image with url and sha256, as Pulumi.homelab.yaml has it; or give each a card: sd in its boot"
+        yield Breach("network.netboot.pi_image", message, hint, "bootstrap.nodes")
+
+
 @law("network-netboot-checksum", "warning")
 def checksums_pin_something(env: Environment) -> Iterator[Breach]:
     """A pinned checksum is of a file that is fetched: one misspelt, or of a version gone by, guards nothing."""

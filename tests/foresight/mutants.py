@@ -6,7 +6,7 @@ Owns the edits of what is served. Refuses to expect anything: the tests do.
 import dataclasses
 from collections.abc import Callable
 
-from foresight import boot, boot_manifest
+from foresight import boot, boot_manifest, boot_nfs
 from foresight.boot_chain import Line, Trouble
 from foresight.boot_manifest import Content, Served
 from foresight.boot_pi import SEED
@@ -98,11 +98,12 @@ def troubles(edit: Edit, mode: str = "proxy", firmware: str = "uefi", machine: s
 def line(edit: Edit, file: str, text: str) -> Line:
     """Where the edited file has a line that begins so."""
     served = edit(lab()[1])
-    texts = {"dnsmasq.conf": served.dnsmasq, "exports": served.exports}
+    texts = {"dnsmasq.conf": served.dnsmasq, boot_nfs.FILE: served.exports}
     texts |= {name: content.text for name, content in served.tftp.items()}
     texts |= {name.lstrip("/"): content.text for name, content in served.http.items()}
     whole = texts[file]
-    found = [Line(file, at, one.strip()) for at, one in enumerate(whole.splitlines(), 1) if one.startswith(text)]
+    told = [one.strip() for one in whole.splitlines()]
+    found = [Line(file, at, one) for at, one in enumerate(told, 1) if one.startswith(text)]
     assert found, f"{file} has no line that begins with {text}"
     return found[0]
 
@@ -123,5 +124,5 @@ def pi(name: str, before: str, after: str) -> Edit:
 
 
 def exported(before: str, after: str) -> Edit:
-    """Edit the NFS exports."""
+    """Edit what the NFS server exports."""
     return lambda served: dataclasses.replace(served, exports=served.exports.replace(before, after))

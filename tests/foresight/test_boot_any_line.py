@@ -8,22 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foresight import boot, boot_dnsmasq
+from foresight import boot, boot_dnsmasq, boot_nfs
 from foresight.boot_manifest import Served
 from model.laws.foreseen import FORESEEN
 from tests.foresight.mutants import MAC, PI, lab
 
-FILES = ("dnsmasq.conf", "boot.ipxe", MAC, "unknown.ipxe", f"{PI}/config.txt", f"{PI}/cmdline.txt", "exports")
+FILES = ("dnsmasq.conf", "boot.ipxe", MAC, "unknown.ipxe", f"{PI}/config.txt", f"{PI}/cmdline.txt", boot_nfs.FILE)
 
 
 def _text(served: Served, file: str) -> str:
-    if file in ("dnsmasq.conf", "exports"):
+    if file in ("dnsmasq.conf", boot_nfs.FILE):
         return served.dnsmasq if file == "dnsmasq.conf" else served.exports
     return (served.tftp.get(file) or served.http[f"/{file}"]).text
 
 
 def _with(served: Served, file: str, text: str) -> Served:
-    if file in ("dnsmasq.conf", "exports"):
+    if file in ("dnsmasq.conf", boot_nfs.FILE):
         changed = {"dnsmasq" if file == "dnsmasq.conf" else "exports": text}
         return dataclasses.replace(served, **changed)
     if file in served.tftp:

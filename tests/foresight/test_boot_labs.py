@@ -169,7 +169,7 @@ def test_boot_tells_a_program_everything() -> None:
     assert (chain["machine"], chain["end"]) == ("maia-1", "kernel")
     asked = [step["requested"]["name"] for step in chain["steps"] if step["requested"]]
     assert {f"{PI}/config.txt", f"/pi/{PI}/user-data", f"/pi/{PI}/vendor-data"} <= set(asked)
-    assert {step["line"]["file"] for step in chain["steps"] if step["line"]} >= {"dnsmasq.conf", "exports"}
+    assert {step["line"]["file"] for step in chain["steps"] if step["line"]} >= {"dnsmasq.conf", "ganesha.conf"}
 
 
 def test_a_pi_that_comes_up_bare_is_no_error_and_no_plain_success(monkeypatch: pytest.MonkeyPatch) -> None:

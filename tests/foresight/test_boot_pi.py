@@ -2,7 +2,7 @@
 
 import pytest
 
-from foresight import boot
+from foresight import boot, boot_nfs
 from model.environment import Environment
 from tests.foresight.mutants import PI, conf, exported, gone, line, pi, troubles
 from tests.labs import planned, raw
@@ -40,40 +40,52 @@ PI_MUTANTS = {
         ("boot-argument", f"{PI}/cmdline.txt", "console="),
     ),
     "a root that nobody exports": (
-        exported("/srv/nfs/ubuntu", "/srv/nfs/debian"),
+        exported("/srv/nfs", "/srv/other"),
         ("boot-missing-file", f"{PI}/cmdline.txt", "console="),
     ),
     "a root that only some of the Pis' VLAN may mount": (
         exported("192.168.1.0/24", "192.168.1.0/26"),
-        ("boot-no-answer", "exports", "/srv/nfs/ubuntu"),
+        ("boot-no-answer", boot_nfs.FILE, "Path ="),
+    ),
+    "a root that nobody may mount": (
+        exported("    Access_Type = RO;\n", ""),
+        ("boot-no-answer", boot_nfs.FILE, "Path ="),
+    ),
+    "a root that is read as nobody": (
+        exported("No_Root_Squash", "Root_Squash"),
+        ("boot-no-answer", boot_nfs.FILE, "Path ="),
     ),
     "a root that the world may mount": (
         exported("192.168.1.0/24", "*"),
-        ("boot-export-open", "exports", "/srv/nfs/ubuntu"),
+        ("boot-export-open", boot_nfs.FILE, "Clients ="),
     ),
     "a root that everybody may mount, since nobody is named": (
-        exported("192.168.1.0/24(", "("),
-        ("boot-export-open", "exports", "/srv/nfs/ubuntu"),
+        exported("Access_Type = None", "Access_Type = RO"),
+        ("boot-export-open", boot_nfs.FILE, "Access_Type = RO"),
     ),
     "a root that a wider network may mount": (
         exported("192.168.1.0/24", "192.168.0.0/16"),
-        ("boot-export-open", "exports", "/srv/nfs/ubuntu"),
+        ("boot-export-open", boot_nfs.FILE, "Clients ="),
     ),
     "a root that another VLAN may mount too": (
-        exported("192.168.1.0/24(ro", "192.168.10.0/24(ro) 192.168.1.0/24(ro"),
-        ("boot-export-open", "exports", "/srv/nfs/ubuntu"),
+        exported("192.168.1.0/24", "192.168.10.0/24, 192.168.1.0/24"),
+        ("boot-export-open", boot_nfs.FILE, "Clients ="),
     ),
     "a second folder that the world may mount": (
-        exported("/srv/nfs/ubuntu", "/srv *(ro)\n/srv/nfs/ubuntu"),
-        ("boot-export-open", "exports", "/srv *"),
+        exported("EXPORT {", "EXPORT {\n  Path = /srv;\n  Access_Type = RO;\n}\nEXPORT {"),
+        ("boot-export-open", boot_nfs.FILE, "Access_Type = RO"),
     ),
     "a root that the VLAN may write to": (
-        exported("(ro,", "(rw,"),
-        ("boot-export-open", "exports", "/srv/nfs/ubuntu"),
+        exported("Access_Type = RO", "Access_Type = RW"),
+        ("boot-export-open", boot_nfs.FILE, "Clients ="),
     ),
     "a root for a host by its name": (
-        exported("192.168.1.0/24(ro", "192.168.1.0/24(ro) nas.example.com(ro"),
-        ("boot-unknown-line", "exports", "/srv/nfs/ubuntu"),
+        exported("192.168.1.0/24", "192.168.1.0/24, nas.example.com"),
+        ("boot-unknown-line", boot_nfs.FILE, "Clients ="),
+    ),
+    "a setting of the server that nobody here knows": (
+        exported("Enable_NLM = false", "Bind_addr = 0.0.0.0"),
+        ("boot-unknown-line", boot_nfs.FILE, "Bind_addr"),
     ),
     "half a seed": (gone(f"{PI}/meta-data"), ("boot-seed-missing", f"{PI}/cmdline.txt", "console=")),
     "a seed at a server that is not ours": (

@@ -48,9 +48,9 @@ BROKEN: dict[str, tuple[tuple[str, str], str, str, str]] = {
     "no address": (CMD, "ip=dhcp", "", "ip=dhcp"),
     "version 2": (CMD, ",vers=3", "", "vers=3"),
     "another server": (CMD, "nfsroot=192.168.1.59", "nfsroot=192.168.1.60", "its root is at 192.168.1.60"),
-    "the world": (("pi-nfs", "exports"), "192.168.1.0/24", "*", "whole world"),
-    "other VLAN": (("pi-nfs", "exports"), "192.168.1.0/24", "192.168.10.0/24", "its address is 192.168.1.51"),
-    "another path": (("pi-nfs", "exports"), "/srv/nfs/ubuntu ", "/srv/other ", "not exported"),
+    "the world": (("pi-nfs", "ganesha.conf"), "192.168.1.0/24", "*", "whole world"),
+    "other VLAN": (("pi-nfs", "ganesha.conf"), "192.168.1.0/24", "192.168.10.0/24", "its address is 192.168.1.51"),
+    "another path": (("pi-nfs", "ganesha.conf"), "Path = /srv/nfs;", "Path = /srv/other;", "not exported"),
     "32 bits": (("pi-boot", "a1b2c351_config.txt"), "arm_64bit=1", "arm_64bit=0", "32 bits"),
 }
 

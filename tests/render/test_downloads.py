@@ -25,7 +25,10 @@ def test_everything_the_proof_counts_on_is_listed_rendered_or_the_pis_own_system
         if one.kind in ("kernel", "initrd", "loader")
     }
     by_tftp = {f"tftp/{name}" for name, one in manifest.tftp.items() if one.kind == "loader"}
-    assert by_http | by_tftp == set(_lines())
+    assert PLAN.network.netboot
+    assert PLAN.network.netboot.pi_system
+    image = downloads.pi_image(PLAN.network.netboot.pi_system)
+    assert by_http | by_tftp | {image} == set(_lines())
     rest = {name.rpartition("/")[2] for name, one in manifest.tftp.items() if one.kind == "firmware"}
     assert rest == set(pi_boot.BUILT)
 

@@ -154,15 +154,23 @@ def test_a_pi_s_folder_is_the_low_half_of_its_serial_and_its_system_is_never_wri
     line = files["a1b2c351/cmdline.txt"]
     assert line.count("\n") == 1
     words = line.split()
-    assert "nfsroot=192.168.1.59:/srv/nfs/ubuntu,vers=3,tcp,ro" in words
+    assert "nfsroot=192.168.1.59:/srv/nfs/790652faeb4f,vers=3,tcp,ro" in words
     assert {"ip=dhcp", "root=/dev/nfs", "overlayroot=tmpfs"} <= set(words)
     assert words[-1] == "ds=nocloud;s=http://192.168.1.59/pi/a1b2c351/"
 
 
 def test_the_export_is_read_only_and_for_the_boot_vlan_alone() -> None:
-    exported = [line for line in nfs.exports(_netboot()).splitlines() if not line.startswith("#")]
-    assert exported == ["/srv/nfs/ubuntu 192.168.1.0/24(ro,sync,no_subtree_check,no_root_squash)"]
-    assert "vers3=y\nvers4=n\n" in nfs.conf()
+    text = nfs.conf(_netboot())
+    assert re.findall(r"Clients = (.*);", text) == ["192.168.1.0/24"]
+    assert re.findall(r"Access_Type = (.*);", text) == ["None", "RO"], "nobody, and then the boot VLAN"
+
+
+def test_another_image_is_another_root() -> None:
+    """A Pi that runs keeps the one that it booted with: it is exported on, and never changed under it."""
+    netboot = _edited("proxy", pi_image={"url": "https://example.com/other.img.xz", "sha256": "0" * 64}).netboot
+    assert netboot
+    assert nfs.root(netboot) == f"{nfs.FOLDER}/000000000000" != nfs.root(_netboot())
+    assert f":{nfs.root(netboot)}," in pi_boot.cmdline(netboot, netboot.pis[0])
 
 
 def test_a_changed_file_changes_the_hash_that_its_reader_watches_and_no_other() -> None:
@@ -187,6 +195,8 @@ def test_nothing_that_is_published_looks_like_a_secret(lab: str) -> None:
     known = {entry.image.schematic_id for entry in entries if entry.image}
     if network.netboot and network.netboot.ipxe:
         known.add(network.netboot.ipxe.check.removeprefix("sha256:"))
+    if network.netboot and network.netboot.pi_system:
+        known.add(network.netboot.pi_system.sha256)
     for name, files in boot_files.published(plan).items():
         for file, text in files.items():
             # A seed is scripts, which name what they guard: foresight reads each of its lines

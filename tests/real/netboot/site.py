@@ -91,7 +91,7 @@ def contained(container: dict[str, Any]) -> list[str]:
     privileges += [f"--bounding-set={','.join(['-all', *kept])}"]
     privileges += ["--no-new-privs"] if declared.get("allowPrivilegeEscalation") is False else []
     mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
-    lines = [f"mount --bind {path} {path}" for path in mounts]
+    lines = [f"mount --rbind {path} {path}" for path in mounts]
     sealed = [path for path, read_only in mounts.items() if read_only]
     if declared.get("readOnlyRootFilesystem"):
         sealed += [path for path in ("/", "/etc", *SCRATCH) if path not in mounts]

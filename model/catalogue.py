@@ -4,6 +4,7 @@ Owns facts that no lab chooses, each with its source. Refuses releases: those ar
 """
 
 from collections.abc import Mapping
+from ipaddress import IPv4Network
 from typing import NamedTuple
 
 TALOS_KUBERNETES: Mapping[str, tuple[int, int]] = {
@@ -66,6 +67,13 @@ OVERLAYS: Mapping[str, OverlayFact] = {
 }
 """Overlay → what it needs (Talos' machinery, `platforms/sbcs.go`, which a test in tests/real holds this to, and the
 siderolabs/sbc-* repositories for newer boards). Every board of these is arm64."""
+
+
+K3S_NETWORKS: Mapping[str, IPv4Network] = {
+    "pods": IPv4Network("10.42.0.0/16"),
+    "services": IPv4Network("10.43.0.0/16"),
+}
+"""What k3s gives out where nobody says otherwise (its documentation, `--cluster-cidr` and `--service-cidr`)."""
 
 
 class BootConfiguration(NamedTuple):

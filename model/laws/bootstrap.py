@@ -28,8 +28,8 @@ def pis(env: Environment) -> list[tuple[str, BootstrapNode]]:
 
 @law("bootstrap-quorum")
 def servers_are_odd(env: Environment) -> Iterator[Breach]:
-    """The bootstrap cluster has an odd number of servers, at most seven: an even number survives no more failures than
-    one less, and none starts nothing."""
+    """The bootstrap cluster has one server or three: two survive no more failures than one, more than three only make
+    every write wait for more cards, and none starts nothing."""
     if env.bootstrap is None:
         return
     servers = sorted(name for name, pi in pis(env) if pi.role == "server")
@@ -40,9 +40,9 @@ def servers_are_odd(env: Environment) -> Iterator[Breach]:
             "no Pi is a server: nobody would start the cluster",
             "give one with an SD card role: server",
         )
-    elif count % 2 == 0 or count > 7:
-        near = min(count - 1, 7)
-        why = f"survive no more failures than {count - 1}" if count <= 7 else "slow etcd down"
+    elif count not in (1, 3):
+        near = min(count - 1, 3)
+        why = "survive no more failures than one" if count == 2 else "make each write of etcd wait for more cards"
         yield Breach("bootstrap.nodes", f"{count} servers {why}", f"nearest: {near}, the others role: agent")
 
 
@@ -60,13 +60,16 @@ def server_is_persistent(env: Environment) -> Iterator[Breach]:
             )
 
 
-@law("bootstrap-agent-memory", "warning")
+@law("bootstrap-agent-memory")
 def agent_remembers(env: Environment) -> Iterator[Breach]:
-    """An agent has an SD card or NVMe: without either its join token and SSH host key are new at every boot."""
+    """An agent has an SD card or NVMe: without either its token, node password and SSH host key are new at every boot,
+    and the cluster refuses it."""
     for name, pi in pis(env):
         if pi.role == "agent" and not {"sd", "nvme"} & set(pi.boot):
-            message = f"{name} has neither SD card nor NVMe: its join token and host key are lost at every boot"
-            yield Breach(f"bootstrap.nodes.{name}.boot", message, "add nvme")
+            message = (
+                f"{name} has neither SD card nor NVMe: it forgets its token and password, and is refused when it boots"
+            )
+            yield Breach(f"bootstrap.nodes.{name}.boot", message, "add nvme", f"bootstrap.nodes.{name}.role")
 
 
 @law("bootstrap-boot-disk", unless=("hardware-class-unknown",))

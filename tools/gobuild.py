@@ -1,7 +1,8 @@
 """Builds a tool that a Go module under `tools/` pins, once, into the user's cache. Standard library only.
 
 A pin is a `tool` directive in `tools/<folder>/go.mod`; the go.mod says the version and the Go it takes, the go.sum what
-every file must hash to. `python -m tools.gobuild NAME` builds one by hand and prints its path.
+every file must hash to. A tool may also be a few lines of our own, beside the go.mod that pins what they use.
+`python -m tools.gobuild NAME` builds one by hand and prints its path.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from tools.waiting import Progress, only_one
 PINS = Path(__file__).resolve().parent
 VERSION_VARIABLES = {"pulumi": "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"}
 """Where a tool keeps its version for the linker to fill in: an engine that does not know its own is refused."""
+OURS = "of-this-checkout"
+"""The version of a tool whose own few lines lie beside its go.mod."""
 GO_ANSWERS_WITHIN = 300.0
 """Seconds for `go env`: an old Go fetches the newer one that the module asks for, and answers with that."""
 
@@ -44,8 +47,8 @@ class Pin:
     def key(self) -> str:
         """What tells this build from every other: the version, and what the pins and the machine hash to."""
         digest = hashlib.sha256(f"{platform.system()} {platform.machine()}".encode())
-        for name in ("go.mod", "go.sum"):
-            digest.update((self.folder / name).read_bytes())
+        for file in (self.folder / "go.mod", self.folder / "go.sum", *sorted(self.folder.glob("*.go"))):
+            digest.update(file.read_bytes())
         return f"{self.version}-{digest.hexdigest()[:16]}"
 
     def cached(self) -> Path:
@@ -59,9 +62,9 @@ def pin_of(name: str, pins: Path = PINS) -> Pin:
         directives = list(_directives(go_mod.read_text(encoding="utf-8")))
         for package in (rest for verb, rest in directives if verb == "tool" and rest.rpartition("/")[2] == name):
             required = dict(rest.split()[:2] for verb, rest in directives if verb == "require")
-            module = max((path for path in required if f"{package}/".startswith(f"{path}/")), key=len)
+            module = max((path for path in required if f"{package}/".startswith(f"{path}/")), key=len, default="")
             go = next(rest for verb, rest in directives if verb == "go")
-            return Pin(name, package, required[module], go, go_mod.parent)
+            return Pin(name, package, required.get(module, OURS), go, go_mod.parent)
     raise LookupError(f"no module under {pins} pins a tool named {name}")
 
 

@@ -57,6 +57,19 @@ def _left_in(cache: Path) -> list[str]:
     return sorted(path.name for path in cache.rglob("*") if path.name != "iluvatar" and path.suffix != ".lock")
 
 
+def test_a_tool_of_our_own_is_built_anew_when_its_lines_change(pins):
+    module = pins / "own"
+    module.mkdir()
+    (module / "go.mod").write_text("module example.invalid/own\n\ngo 1.25.3\n\ntool example.invalid/own\n")
+    (module / "go.sum").write_text("")
+    (module / "main.go").write_text("package main\n")
+    before = pin_of("own", pins)
+    assert (before.package, before.version) == ("example.invalid/own", gobuild.OURS)
+    key = before.key()
+    (module / "main.go").write_text("package main // changed\n")
+    assert pin_of("own", pins).key() != key
+
+
 def test_a_pin_is_read_from_its_module(pins):
     pin = pin_of("thing", pins)
     assert (pin.package, pin.version, pin.go) == ("example.invalid/big/v3/cmd/thing", "v3.2.1", "1.25.3")

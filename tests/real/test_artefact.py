@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import stat
+import subprocess
 import tarfile
 import urllib.request
 from base64 import b64encode
@@ -71,6 +72,22 @@ def test_what_is_pushed_is_an_artefact_as_source_controller_takes_one(registry: 
     assert held == {path.relative_to(checkout.folder).as_posix(): path.read_bytes() for path in own}
     diff = as_json(registry.get(f"blobs/{manifest['config']['digest']}"))["rootfs"]["diff_ids"]
     assert diff == [sha256(gzip.decompress(layer))]
+
+
+def test_flux_own_libraries_pull_it_and_unpack_every_byte(
+    registry: Registry, checkout: Checkout, tmp_path: Path, require_tool: Callable[[str], str]
+) -> None:
+    """`tools/fluxpull`: what source-controller calls, from the tag to the files, and every digest checked besides."""
+    fluxpull = require_tool("fluxpull")
+    assert checkout.artefact().returncode == 0
+    command = [fluxpull, f"{registry.host}/owner/turing:main", str(tmp_path / "pulled")]
+    pulled = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (pulled.returncode, pulled.stderr) == (0, "")
+    assert pulled.stdout == f"main@{sha256(at_tag(registry))}\n"
+    files = [path for path in (checkout.folder / "gitops").rglob("*") if path.is_file()]
+    there = {path.relative_to(checkout.folder): path.read_bytes() for path in files}
+    pulled_files = [path for path in (tmp_path / "pulled").rglob("*") if path.is_file()]
+    assert {path.relative_to(tmp_path / "pulled"): path.read_bytes() for path in pulled_files} == there
 
 
 def test_the_same_content_has_the_same_digest_wherever_it_is_packed(

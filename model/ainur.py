@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from model.catalogue import boot_configuration
+from model.catalogue import PI_PRICE_GBP, boot_configuration
 from model.fields import Address, Hostname, Mac, Name, Shape, Text
 from model.hardware import HardwareClass
 
@@ -97,8 +97,12 @@ class BootstrapNodePlan:
     """The low eight digits of its serial: its folder at the boot services."""
     parts: tuple[str, ...]
     """What is plugged in, sorted: of nvme, poe, sd."""
+    can: tuple[str, ...]
+    """What it can be with that, of `server`, `netboot`, `storage`."""
     cost_gbp: int
-    """What such a set costs, by the owner's price guide for a Pi 5 with 8 GB."""
+    """What such a set costs: the board by its class, or by the guide; the parts by the guide."""
+    board_guessed: bool
+    """Whether its class does not say what a board cost, so that the guide's, a Pi 5 with 8 GB, stands in."""
 
     @property
     def unit(self) -> str:
@@ -150,6 +154,11 @@ def apps_zone(bootstrap: Bootstrap, zone: str) -> str:
     return f"{bootstrap.name}.{zone}"
 
 
+def issuer(bootstrap: Bootstrap, zone: str) -> str:
+    """The OIDC issuer, without a trailing slash; `zone` is the lab's internal zone."""
+    return f"https://{bootstrap.oidc_host or f'dex.{apps_zone(bootstrap, zone)}'}"
+
+
 def plan_bootstrap(
     bootstrap: Bootstrap, versions: tuple[str, str], zone: str, hardware: Mapping[str, HardwareClass]
 ) -> BootstrapPlan:
@@ -166,7 +175,7 @@ def plan_bootstrap(
         vlan=bootstrap.vlan,
         ingress=str(bootstrap.ingress),
         apps_zone=apps,
-        issuer=f"https://{bootstrap.oidc_host or f'dex.{apps}'}",
+        issuer=issuer(bootstrap, zone),
         k3s=k3s,
         kube_vip=kube_vip,
         user=bootstrap.ssh.user,
@@ -192,5 +201,7 @@ def _node(name: str, node: BootstrapNode, hardware: HardwareClass, first: bool) 
         mtu=hardware.mtu,
         folder=node.serial.lower()[-8:],
         parts=tuple(sorted(node.boot)),
-        cost_gbp=can_be.price_gbp,
+        can=tuple(what for what in ("server", "netboot", "storage") if getattr(can_be, what)),
+        cost_gbp=can_be.price_gbp + (0 if hardware.price_gbp is None else hardware.price_gbp - PI_PRICE_GBP["pi"]),
+        board_guessed=hardware.price_gbp is None,
     )

@@ -40,6 +40,8 @@ def _placed(cluster: Cluster, document: Body, namespace: str | None, application
     metadata = dict(document.get("metadata") or {})
     if kind.namespaced:
         metadata.setdefault("namespace", namespace or "default")
+    else:
+        metadata.pop("namespace", None)  # kustomize gives its namespace to custom kinds that lie in none
     place = f"{kind.group}/{kind.name}:{metadata.get('namespace', '')}/{metadata.get('name')}"
     tracking = {_TRACKING: f"{application}:{place}"}
     return {**document, "metadata": {**metadata, "annotations": {**(metadata.get("annotations") or {}), **tracking}}}

@@ -1,0 +1,64 @@
+"""Laws of Ainur's applications that repeat what the environment says: the mirrored repository, the count of replicas.
+
+Owns those two. Refuses names and logins (`hosts`, `identity`).
+"""
+
+from collections.abc import Iterator
+
+from model.catalogue import boot_configuration
+from model.closure.reading import items, mapping
+from model.environment import Environment
+from model.laws.folders import reconciled
+from model.laws.registry import Breach, tree_law
+from model.tree import Tree, apps, chart, documents
+
+MIRROR, UPSTREAM = "git-mirror", "git-mirror-upstream"
+"""The app, and the ConfigMap that says what it mirrors (`url`)."""
+
+
+def _apps(env: Environment, tree: Tree) -> Iterator[tuple[str, str, str]]:
+    """(cluster, category, app) of everything that the bootstrap cluster runs."""
+    for cluster, categories, _ in reconciled(env):
+        if env.bootstrap and cluster == env.bootstrap.name:
+            yield from ((cluster, category, app) for category, app in apps(tree, cluster) if category in categories)
+
+
+@tree_law("git-mirror-upstream", unless=("gitops-yaml", "gitops-repository"))
+def mirror_mirrors_the_repository(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """The Git mirror mirrors the repository that the lab is kept from: else Arda follows another one."""
+    for cluster, category, app in _apps(env, tree):
+        file = f"{cluster}/{category}/{app}/kustomization.yaml"
+        for url in _mirrored(tree.get(file)) if app == MIRROR and env.gitops else ():
+            if env.gitops and url != env.gitops.repository:
+                message = (
+                    f"gitops/{env.name}/{file} mirrors {url[:80]}, and the lab is kept from {env.gitops.repository}"
+                )
+                hint = f"write url={env.gitops.repository} in its configMapGenerator"
+                yield Breach(f"gitops.clusters.{cluster}", message[:230], hint[:190], "gitops.repository")
+
+
+def _mirrored(text: str | None) -> Iterator[str]:
+    for document in documents(text):
+        for one in items(document.get("configMapGenerator")):
+            if isinstance(one, dict) and one.get("name") == UPSTREAM:
+                literals = (str(literal).partition("=") for literal in items(one.get("literals")))
+                yield from (value for key, _, value in literals if key == "url")
+
+
+@tree_law("bootstrap-replicas", unless=("gitops-yaml", "bootstrap-boot-disk"))
+def replicas_fit_the_disks(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """Longhorn on the bootstrap cluster keeps no more replicas than there are Pis with NVMe: each goes to a Pi of its
+    own, and a volume with one too few is never healthy."""
+    nodes = env.bootstrap.nodes.values() if env.bootstrap else ()
+    disks = sum(boot_configuration(frozenset(node.boot)).storage for node in nodes)
+    for cluster, category, app in _apps(env, tree):
+        found = chart(tree, cluster, category, app)
+        if found is None or found.name != "longhorn":
+            continue
+        persistence, settings = (mapping(found.values.get(part)) for part in ("persistence", "defaultSettings"))
+        for said in (persistence.get("defaultClassReplicaCount", 3), settings.get("defaultReplicaCount", 3)):
+            if isinstance(said, int) and said > disks:
+                message = f"{category}/{app} keeps {said} replicas, and {disks} of {cluster}'s nodes have an NVMe disk"
+                hint = f"at most {disks}: persistence.defaultClassReplicaCount, defaultSettings.defaultReplicaCount"
+                yield Breach(f"gitops.clusters.{cluster}", message, hint, "bootstrap.nodes")
+                break

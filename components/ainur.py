@@ -27,6 +27,8 @@ class BootstrapCluster(pulumi.ComponentResource):
     """Secret: the administrator's kubeconfig, pointed at the API's VIP."""
     provider: kubernetes.Provider
     """Reaches the cluster; its resources wait for the Valar."""
+    reading: str
+    """By which mark the kubeconfig was read (`stacks.renewal`)."""
     ready: Command
     """Gate: every Vala is Ready and votes in etcd."""
 
@@ -41,7 +43,7 @@ class BootstrapCluster(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(TOKEN, name, None, opts)
-        self._plan, self._ssh_key = plan, ssh_key
+        self._plan, self._ssh_key, self.reading = plan, ssh_key, reading
         self._keys = {node.name: self._host_key(node) for node in plan.valar}
         first = self._run("server", plan.first, k3s.first_server(plan), after=self._reach(plan.first, []))
         self._token = self._run("token", plan.first, k3s.JOIN_TOKEN, after=[first], secret=True)

@@ -23,14 +23,20 @@ FORM = 1
 _READ = "pulumi:pulumi:readStackOutputs"
 
 
-def describe(raw: Mapping[str, Any], decided: Plan) -> dict[str, Any]:
-    """The output's value: `{form, environment, configurations: node → hash, schematics: node → id}`."""
+def describe(
+    raw: Mapping[str, Any], decided: Plan, kubeconfigs: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, Any]:
+    """The output's value: `{form, environment, configurations: node → hash, schematics: node → id, kubeconfigs}`.
+
+    `kubeconfigs`: as `stacks.renewal` reads them back.
+    """
     cluster = decided.cluster
     return {
         "form": FORM,
         "environment": raw,
         "configurations": fingerprints(decided),
         "schematics": {node.name: node.image.schematic_id for node in cluster.members} if cluster else {},
+        "kubeconfigs": dict(kubeconfigs or {}),
     }
 
 

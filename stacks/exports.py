@@ -10,7 +10,7 @@ import pulumi
 from components.ainur import BootstrapCluster
 from components.arda import Cluster
 from model.plan import Plan
-from stacks import deployed
+from stacks import deployed, renewal
 
 
 def watch() -> list[pulumi.Resource]:
@@ -24,22 +24,34 @@ def watch() -> list[pulumi.Resource]:
     return seen
 
 
-def publish_deployed(plan: Plan, resources: Sequence[pulumi.Resource]) -> None:
+def publish_deployed(plan: Plan, ainur: BootstrapCluster | None, resources: Sequence[pulumi.Resource]) -> None:
     """Export what this run deploys, once every one of `resources` stands: after a failed run the last output holds."""
     raw = pulumi.Config().require_object("environment")
     standing = pulumi.Output.all(*[resource.urn for resource in resources])
-    pulumi.export(deployed.OUTPUT, standing.apply(lambda _: deployed.describe(raw, plan)))
+    read = {}
+    if plan.bootstrap and ainur:
+        read[plan.bootstrap.name] = {"ends": _end(ainur), "reading": ainur.reading}
+    told = pulumi.Output.all(standing, pulumi.Output.from_input(read))
+    pulumi.export(deployed.OUTPUT, told.apply(lambda both: deployed.describe(raw, plan, both[1])))
+
+
+def _end(ainur: BootstrapCluster) -> pulumi.Output[str]:
+    """The day on which Ainur's kubeconfig ends, which is no secret."""
+    return pulumi.Output.unsecret(ainur.kubeconfig.apply(renewal.end_of))
 
 
 def publish(plan: Plan, ainur: BootstrapCluster | None, arda: Cluster | None) -> None:
     """Export addresses, URLs, credentials (secret) and next steps."""
-    kubeconfigs = {}
+    kubeconfigs, end = {}, {}
     if plan.bootstrap and ainur:
         kubeconfigs[plan.bootstrap.name] = ainur.kubeconfig
+        end[f"{plan.bootstrap.name} kubeconfig"] = _end(ainur)
     if plan.cluster and arda:
         kubeconfigs[plan.cluster.name] = arda.kubeconfig
         pulumi.export("talosconfig", arda.talosconfig)
-        pulumi.export("credentialsEnd", arda.end)
+        end |= arda.end
+    if end:
+        pulumi.export("credentialsEnd", end)
     pulumi.export("kubeconfigs", pulumi.Output.secret(kubeconfigs))
     pulumi.export("addresses", {host.name: host.address for host in plan.network.hosts})
     pulumi.export("urls", urls(plan))

@@ -12,8 +12,7 @@ from components.ea import BootServices, Network
 from components.edge import Cloudflare, Gateways
 from components.gitops import ArgoCD, Flux
 from model.plan import Plan
-from render import k3s
-from stacks import exports, secrets
+from stacks import deployed, exports, renewal, secrets
 from stacks.door import enter
 
 
@@ -27,14 +26,15 @@ def build() -> None:
     ainur, bootable = _ainur(plan, ssh_key)
     arda = _arda(plan, bootable, token, secrets.of_flux(environment, config))
     exports.publish(plan, ainur, arda)
-    exports.publish_deployed(plan, registered)
+    exports.publish_deployed(plan, ainur, registered)
 
 
 def _ainur(plan: Plan, ssh_key: pulumi.Output[str] | None) -> tuple[BootstrapCluster | None, list[pulumi.Resource]]:
     """The bootstrap cluster, and the gate after which a machine that is switched on finds something to boot."""
     if plan.bootstrap is None or ssh_key is None:
         return None, []
-    ainur = BootstrapCluster("ainur", plan.bootstrap, plan.name, ssh_key=ssh_key, reading=k3s.FIRST_READING)
+    reading = renewal.reading(deployed.last(), plan.bootstrap.name, renewal.today())
+    ainur = BootstrapCluster("ainur", plan.bootstrap, plan.name, ssh_key=ssh_key, reading=reading)
     network = Network("ea", plan, provider=ainur.provider)
     gitops = plan.gitops_on(plan.bootstrap.name)
     seeded: list[pulumi.Resource] = []

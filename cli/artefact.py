@@ -173,6 +173,9 @@ def _told(gitops: Gitops, made: Artefact, origin: history.Packed, before: Standi
     seen = made.digest if what == "pushed" or before is None else before.digest
     rows += [("Flux sees", f"{gitops.revision}@{seen}, when it looks next: kubectl -n flux-system get ocirepository")]
     pairs(out, rows)
+    if gitops.verify and what == "pushed":
+        signed = f"{gitops.repository.removeprefix('oci://')}@{made.digest}"
+        say(out, f"Flux applies it once it is signed: cosign sign {signed}", "yellow")
     title(out, "Files")
     for path in made.files:
         say(out, path)

@@ -5,6 +5,7 @@ handed in.
 """
 
 from model.laws import (
+    announced,
     app_folders,
     bootstrap,
     bootstrap_apps,
@@ -48,6 +49,7 @@ REALMS = (
     power,
     serving,
     downloads,
+    announced,
     names,
     hardware,
     versions,

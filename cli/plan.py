@@ -17,6 +17,7 @@ from cli import check, plan_gitops, plan_network
 from cli.console import console, say, table, title
 from cli.stack_files import StackFile
 from model.ainur import BootstrapPlan
+from model.catalogue import PI_PRICE_GBP
 from model.edge import EdgePlan
 from model.environment import Environment
 from model.images import Image
@@ -27,6 +28,7 @@ from model.tree import Tree
 from render import router
 
 FINE, REFUSED = 0, 1
+_PARTS = {"sd": "SD", "nvme": "NVMe", "poe": "PoE"}
 
 
 def plan(stack: StackFile, *, as_json: bool, owners: bool = False) -> int:
@@ -81,6 +83,35 @@ def _bootstrap(out: Console, bootstrap: BootstrapPlan) -> None:
         for node in bootstrap.nodes
     )
     table(out, ("node", "role", "address", "serial", "system on"), rows)
+    out.print()
+    say(out, f"applications at {bootstrap.ingress}, each by a name of *.{bootstrap.apps_zone}")
+    say(out, f"logins of {bootstrap.issuer} are believed by its API")
+    _sets(out, bootstrap)
+
+
+def _sets(out: Console, bootstrap: BootstrapPlan) -> None:
+    """What each Pi can be with what is plugged into it, and what the sets cost."""
+    out.print()
+    rows = [
+        (
+            node.name,
+            "Pi + " + " + ".join(_PARTS[part] for part in _PARTS if part in node.parts) if node.parts else "Pi",
+            *("can" if what in node.can else "cannot" for what in ("server", "netboot", "storage")),
+            f"£{node.cost_gbp}",
+        )
+        for node in bootstrap.nodes
+    ]
+    total = sum(node.cost_gbp for node in bootstrap.nodes)
+    heads = ("node", "plugged in", "be a server", "netboot", "hold storage", "costs")
+    table(out, heads, [*rows, ("all", "", "", "", "", f"£{total}")])
+    guessed = [node.name for node in bootstrap.nodes if node.board_guessed]
+    parts = ", ".join(f"{name} £{PI_PRICE_GBP[part]}" for part, name in _PARTS.items())
+    say(out, f"By the owner's price guide of late 2024: {parts}.")
+    if guessed:
+        board = f"£{PI_PRICE_GBP['pi']}, which is a Pi 5 with 8 GB"
+        say(
+            out, f"The board of {', '.join(guessed)} is counted at {board}: a class's price_gbp says what its own cost."
+        )
 
 
 def _cluster(out: Console, cluster: ClusterPlan) -> None:

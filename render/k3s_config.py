@@ -55,12 +55,13 @@ def _common(node: BootstrapNodePlan) -> Config:
 
 
 def _server(cluster: BootstrapPlan, node: BootstrapNodePlan) -> Config:
-    """A server's part. What all servers must share (`disable=servicelb`, `secrets-encryption`) has no condition."""
+    """A server's part. What all servers must share (`disable`, `secrets-encryption`) has no condition."""
     found: Config = {
         "write-kubeconfig-mode": "0600",
         "tls-san": [cluster.vip, cluster.apps_zone],
-        # Of k3s' own parts only this one: it would take ports 80 and 443 of every node, where the boot server listens
-        "disable": ["servicelb"],
+        # The one would take ports 80 and 443 of every node, where the boot server listens; the other's StorageClass,
+        # local-path, is a default one beside Longhorn's
+        "disable": ["servicelb", "local-storage"],
         "secrets-encryption": True,
         # Pods that can live elsewhere do, once there is an elsewhere: before a Maia stands, all run here
         "node-taint": ["node-role.kubernetes.io/control-plane=true:PreferNoSchedule"],

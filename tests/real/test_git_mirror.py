@@ -212,5 +212,6 @@ def test_the_mirror_takes_no_push_and_serves_no_file(upstream: Upstream, mirror:
     with pytest.raises(subprocess.CalledProcessError):
         git(clone, "push", "--quiet")
     assert asked(f"{served}/iluvatar.git/git-receive-pack", b"0000") == 403
-    for path in ("/iluvatar.git/config", "/iluvatar.git/../serve.log", "/other.git/info/refs?service=git-upload-pack"):
+    for path in ("/iluvatar.git/config", "/iluvatar.git/../serve.log", "/a/b.git/info/refs?service=git-upload-pack"):
         assert asked(f"{served}{path}") == 404
+    assert asked(f"{served}/by-its-own-name.git/info/refs?service=git-upload-pack") == 200

@@ -208,7 +208,8 @@ def test_servers_agree_on_what_k3s_wants_alike_on_all() -> None:
     told = [{key: k3s(THREE, node).get(key) for key in alike} for node in servers(THREE)]
     assert len(told) == 3
     assert told[0] == told[1] == told[2]
-    assert told[0]["disable"] == ["servicelb"], "it would take ports 80 and 443, where the boot server listens"
+    why = "ports 80 and 443 are the boot server's; the default StorageClass is Longhorn's"
+    assert told[0]["disable"] == ["servicelb", "local-storage"], why
     assert "192.168.1.58" in (told[0]["tls-san"] or ()), (
         "who asks for the API at its VIP must be shown a certificate for it"
     )

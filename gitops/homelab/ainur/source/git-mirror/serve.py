@@ -3,11 +3,13 @@
 Owns the listener. Refuses to write: of Git's two services only `git-upload-pack` is handed on. No well-kept image has
 both Git's backend and a web server that runs CGI; the one that this runs in has Git and Python.
 
-    serve.py PORT REPOSITORY      GET /NAME.git/info/refs?service=git-upload-pack, POST /NAME.git/git-upload-pack
+    serve.py PORT REPOSITORY      GET /NAME.git/info/refs?service=git-upload-pack, POST /NAME.git/git-upload-pack,
+                                  by whatever NAME it has upstream: it is one repository all the same
                                   GET /ready is 200 once the repository has a branch, 503 before
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 LARGEST_REQUEST = 16 * 1024 * 1024  # bytes: what a client has already, in lines of 50
+REFERENCES, FETCH = (re.compile(rf"/[\w.-]+\.git/{what}", re.ASCII) for what in ("info/refs", "git-upload-pack"))
 AT_ONCE = threading.BoundedSemaphore(4)  # packing is what costs memory
 
 
@@ -32,14 +35,14 @@ class Handler(BaseHTTPRequestHandler):
         asked = urlsplit(self.path)
         if asked.path == "/ready":
             self._ready()
-        elif asked.path == f"{self._name()}/info/refs" and asked.query == "service=git-upload-pack":
+        elif REFERENCES.fullmatch(asked.path) and asked.query == "service=git-upload-pack":
             self._hand_on("/info/refs", asked.query, b"")
         else:
-            self.send_error(HTTPStatus.NOT_FOUND, f"only {self._name()} is served, to be read by Git")
+            self.send_error(HTTPStatus.NOT_FOUND, "only /NAME.git is served, to be read by Git")
 
     def do_POST(self) -> None:
         """A fetch."""
-        if self.path != f"{self._name()}/git-upload-pack":
+        if not FETCH.fullmatch(self.path):
             self.send_error(HTTPStatus.FORBIDDEN, "this is a mirror: push to what it mirrors")
             return
         body = self._body()
@@ -53,9 +56,6 @@ class Handler(BaseHTTPRequestHandler):
         """Probes come every few seconds, and say nothing."""
         if self.path != "/ready":
             super().log_message(format, *args)
-
-    def _name(self) -> str:
-        return f"/{os.path.basename(self.repository)}"
 
     def _ready(self) -> None:
         listing = subprocess.run(
@@ -86,7 +86,7 @@ class Handler(BaseHTTPRequestHandler):
             "PATH": os.environ["PATH"],
             "GIT_PROJECT_ROOT": os.path.dirname(self.repository),
             "GIT_HTTP_EXPORT_ALL": "1",
-            "PATH_INFO": f"{self._name()}{path}",
+            "PATH_INFO": f"/{os.path.basename(self.repository)}{path}",
             "REQUEST_METHOD": self.command,
             "QUERY_STRING": query,
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),

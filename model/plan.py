@@ -101,6 +101,7 @@ def _leftovers(
     for one in gitops:
         found += [_release(one.cluster, chart) for chart in (one.chart, one.instance) if chart]
         found.append(f"{one.cluster}/object/Namespace/{one.chart.namespace}")
+        found += [f"{one.cluster}/object/Secret/{one.chart.namespace}/{name}" for name in one.keys]
     return tuple(sorted(found))
 
 

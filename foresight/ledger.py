@@ -97,3 +97,20 @@ def _apps(env: Environment, graph: Graph, ours: set[str]) -> Iterator[Row]:
 def passing(rows: tuple[Row, ...]) -> tuple[Row, ...]:
     """What changes hands."""
     return tuple(row for row in rows if row.then)
+
+
+def markdown(rows: tuple[Row, ...]) -> str:
+    """What this program writes on a lab's clusters, as a page shows it: what passes, then what never does."""
+    lines = ["| cluster | `pulumi up` installs | then it is | from when |", "|---|---|---|---|"]
+    for row in passing(rows):
+        lines.append(f"| {row.cluster} | {row.what.removesuffix(EVERY)} | {row.then} | {row.when} |")
+    lines += ["", "| cluster | stays `pulumi up`'s |", "|---|---|"]
+    for cluster in dict.fromkeys(row.cluster for row in rows):
+        kept: dict[str, list[str]] = {}
+        for row in rows:
+            if row.cluster == cluster and row.first == PROGRAM and not row.then:
+                kind, _, name = row.what.partition(" ")
+                kept.setdefault(kind, []).append(name)
+        told = "; ".join(f"{kind} {', '.join(sorted(names))}" for kind, names in sorted(kept.items()))
+        lines.append(f"| {cluster} | {told} |")
+    return "\n".join(lines)

@@ -7,7 +7,7 @@ that decide whether something is brought. A chart that is not here is said to be
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from model.closure.reading import mapping
+from model.closure.reading import items, mapping
 from model.closure.things import ANYWHERE, DEFAULT_CLASS, KIND, Thing
 from model.tree import Chart
 
@@ -228,10 +228,9 @@ def _classes(chart: Chart) -> Iterator[Thing]:
         if _on(values, "persistence.defaultClass", default=True):
             yield Thing("StorageClass", "", DEFAULT_CLASS)
     stated = [mapping(values.get(key)) for key in ("storageClass", "hostpathClass")]
-    stated += [mapping(one) for one in values.get("storageClasses") or () if isinstance(values["storageClasses"], list)]
+    stated += [mapping(one) for one in items(values.get("storageClasses"))]
     for pool in ("cephBlockPools", "cephFileSystems", "cephObjectStores"):
-        for one in values.get(pool) or () if isinstance(values.get(pool), list) else ():
-            stated.append(mapping(mapping(one).get("storageClass")))
+        stated += [mapping(mapping(one).get("storageClass")) for one in items(values.get(pool))]
     for one in stated:
         if one.get("name") and one.get("enabled", True):
             yield Thing("StorageClass", "", str(one["name"]))

@@ -126,7 +126,7 @@ def _file(tree: Tree, path: str, default: str, found: _Found) -> None:
     found.files.add(path)
     for document in documents(tree[path]):
         for body in items(document.get("items")) if document.get("kind") == "List" else (document,):
-            if isinstance(body, Mapping) and body.get("kind") and _metadata(body).get("name"):
+            if isinstance(body, Mapping) and _kind(body) and _metadata(body).get("name"):
                 found.objects.append(_placed(path, body, default))
 
 
@@ -158,7 +158,7 @@ def _patches(tree: Tree, document: Mapping[str, Any], file: str, default: str, f
         if path in tree:
             files.add(str(path))
         for body in documents(text if isinstance(text, str) else None):
-            if body.get("kind"):
+            if _kind(body):
                 yield _placed(path or file, body, default, patch=True)
 
 
@@ -173,6 +173,12 @@ def _within(held: Held, namespace: str, document: Mapping[str, Any]) -> Held:
     if body is held.body and place == held.namespace:
         return held
     return Held(held.file, body, place, held.wave, held.patch, held.hashed)
+
+
+def _kind(body: Mapping[str, Any]) -> str:
+    """An object's kind; empty for what is none."""
+    kind = body.get("kind")
+    return kind if isinstance(kind, str) else ""
 
 
 def _first(tree: Tree, file: str) -> Mapping[str, Any]:

@@ -35,6 +35,10 @@ def standing(env: Environment, tree: Tree, cluster: str) -> Iterator[Standing]:
         yield from (Standing(thing, "k3s") for thing in _k3s())
     for thing in written(env, tree, cluster):
         yield Standing(thing, PROGRAM)
+    if env.gitops and env.gitops.engine == "argocd" and cluster in env.gitops.clusters:
+        # Its Applications go into their category's namespace where their folder names no other (`CreateNamespace`)
+        for category in env.gitops.clusters[cluster].categories:
+            yield Standing(Thing("Namespace", "", category), "Argo CD")
     for app in seeds(env, cluster):
         found = seeded(tree, cluster, app)
         for thing, _ in brings(found) if found else ():

@@ -1,16 +1,15 @@
-"""A Pi for a test: this machine's root under an overlay, in which the Pis' scripts run word for word at their real paths.
+"""A Pi for a test: this machine's root under an overlay, where the Pis' scripts run word for word at their real paths.
 
-Owns the overlay, its stand-ins for systemd's commands, and how a script is cut. What a script asks of disks, filesystems,
-keys and archives are the real tools. Refuses to know what a script is to do. What is written goes with the test: mounts
-and host name are a namespace's own, `/etc` and `/var/lib` the overlay's. Nothing here needs root but loop devices
-(`disks`).
+Owns the overlay, its stand-ins for systemd's commands, and how a script is cut. What a script asks of disks, keys and
+archives are the real tools. Refuses to know what a script is to do. What is written goes with the test: mounts and host
+name are a namespace's own, `/etc` and `/var/lib` the overlay's. Nothing here needs root but loop devices (`disks`).
 """
 
 import os
 import shlex
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +46,8 @@ mount -t tmpfs tmpfs "$1"
 mkdir "$1/up" "$1/work" "$1/root"
 mount -t overlay -o "lowerdir=/,upperdir=$1/up,workdir=$1/work" overlay "$1/root"
 cd "$1/root"
-rm -rf etc/ilmarin etc/rancher etc/ssh var/lib/ilmarin var/lib/longhorn var/lib/rancher usr/local/bin usr/local/lib/ilmarin
+rm -rf etc/ilmarin etc/rancher etc/ssh usr/local/bin usr/local/lib/ilmarin
+rm -rf var/lib/ilmarin var/lib/longhorn var/lib/rancher
 mkdir -p etc/ilmarin etc/ssh usr/local/bin usr/local/lib host-dev
 printf '127.0.0.1 localhost\\n10.0.0.9 elsewhere\\n' >etc/hosts
 : >etc/fstab
@@ -62,7 +62,7 @@ read -r pid rest </proc/self/stat
 echo "$pid"
 exec cat
 """
-"""`/` is one filesystem in the overlay: mounts beneath this machine's own are not seen, so what a test needs is brought."""
+"""`/` is one filesystem in the overlay; other mounts of this machine are not seen, so what a test needs is brought."""
 
 _STUBS = {
     # Units are files in /run/units: their text is what `is-active` says
@@ -102,10 +102,10 @@ read -r at </run/cut/at
 [ "$n" -lt "$at" ] || kill -KILL 0
 exec {tool} "$@"
 """
-CUT_BEFORE = (
-    "chmod cp curl dd install ln mcopy mkdir mkfs.xfs mkfifo mount mv openssl partx rm sgdisk ssh-keygen sync tee touch"
-    " truncate"
-).split()
+CUT_BEFORE = [
+    *("chmod", "cp", "curl", "dd", "install", "ln", "mcopy", "mkdir", "mkfifo", "mkfs.xfs", "mount", "mv", "openssl"),
+    *("partx", "rm", "sgdisk", "ssh-keygen", "sync", "tee", "touch", "truncate"),
+]
 """What a script may be killed before: everything that changes something."""
 
 
@@ -189,9 +189,9 @@ class Box:
         os.killpg(running.pid, signal.SIGKILL)
         running.communicate(timeout=60)
 
-    def cut(self, script: str, at: int) -> bool:
-        """Run a script and kill it before its command number `at`; False if it came to its end before that."""
-        for tool in CUT_BEFORE if not self.is_there("/run/cut/bin") else ():
+    def cut(self, script: str, at: int, tools: Sequence[str] = CUT_BEFORE) -> bool:
+        """Run a script and kill it before its command number `at` of these; False if it came to its end before that."""
+        for tool in tools if not self.is_there("/run/cut/bin") else ():
             if real := next((f"{place}/{tool}" for place in PATH.split(":") if self.is_there(f"{place}/{tool}")), None):
                 self.write(f"/run/cut/bin/{tool}", _CUT.format(tool=real), 0o755)
         self.write("/run/cut/n", "0\n")

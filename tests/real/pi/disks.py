@@ -28,7 +28,7 @@ class Disks:
         return self.folder / f"{device}.img"
 
     def plug(self, device: str, mib: int) -> Path:
-        """A disk in place, e.g. `nvme0n1`; what was written to it before, in this test, is on it. The file behind it."""
+        """A disk in place, e.g. `nvme0n1`, with what this test wrote to it before. The file behind it."""
         image = self.image(device)
         with image.open("ab") as file:
             file.truncate(max(mib * MIB, image.stat().st_size))

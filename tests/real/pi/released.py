@@ -24,11 +24,12 @@ esac
 
 
 def release(site: Served, version: str, says: str | None = None, sums: str | None = None) -> bytes:
-    """Serve a release below `/k3s`; `says` is the version its binary claims, `sums` its file of checksums. The binary."""
+    """Serve a release below `/k3s`, and its binary. `says`: the version that it claims; `sums`: its checksums."""
     asset, listed = ASSETS[platform.machine()]
     binary = _BINARY.replace("{says}", says or version).encode()
     folder = f"/k3s/{version.replace('+', '%2B')}"
     site.files[f"{folder}/{asset}"] = binary
-    right = f"{hashlib.sha256(b'images').hexdigest()}  {asset}-airgap-images.tar\n{hashlib.sha256(binary).hexdigest()}  {asset}\n"
-    site.files[f"{folder}/{listed}"] = (sums if sums is not None else right).encode()
+    right = {f"{asset}-airgap-images.tar": b"images", asset: binary}
+    lines = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in right.items())
+    site.files[f"{folder}/{listed}"] = (sums if sums is not None else lines).encode()
     return binary

@@ -1,4 +1,7 @@
-"""An HTTP server on loopback for what a Pi downloads. Owns what it serves and counts; refuses every path it was not given."""
+"""An HTTP server on loopback for what a Pi downloads.
+
+Owns what it serves and how an answer breaks off. Refuses every path that it was not given.
+"""
 
 import http.server
 import threading
@@ -54,7 +57,7 @@ def served() -> Iterator[Served]:
                 site.go.wait(60)
                 self.wfile.write(content[at:])
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the base class' name
             """Say nothing."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

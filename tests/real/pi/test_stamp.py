@@ -30,7 +30,7 @@ SEED = {
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory, require_tool: Callable[[str], str]) -> bytes:
-    """As Ubuntu's for the Pi, but small: an MBR, a vfat `system-boot` from 1 MiB on, and a second partition of noise."""
+    """As Ubuntu's for the Pi, but small: an MBR, a vfat from 1 MiB on, and a second partition of noise."""
     file = tmp_path_factory.mktemp("image") / "image"
     with file.open("wb") as out:
         out.truncate(12 * MIB)
@@ -188,18 +188,18 @@ def test_killed_while_the_image_streams_it_boots_nothing_and_is_stamped_the_next
 
 
 @pytest.mark.slow
-def test_cut_before_any_of_its_commands_it_boots_nothing_or_all_and_is_stamped_the_next_time(
+def test_cut_before_any_write_it_boots_nothing_or_all_and_is_stamped_the_next_time(
     pi: Box, pi_with_card: Disks, image: bytes
 ) -> None:
     cut = 1
-    while pi.cut("stamp", cut):
+    while pi.cut("stamp", cut, ("dd", "mcopy", "mkdir")):
         if settled(pi_with_card)[510:512] == b"\x55\xaa":
             assert is_stamped(pi_with_card, image)
         pi.works("stamp")
         assert is_stamped(pi_with_card, image)
         pi_with_card.make("mmcblk0", "blkdiscard", "-f", "{}")
         cut += 1
-    assert cut > 15
+    assert cut > 10
 
 
 def test_an_image_that_is_not_the_one_that_was_asked_for_never_boots(

@@ -1,4 +1,4 @@
-"""Joining with the token that was brought; k3s and its journal are stand-ins that say what the real ones were seen to say."""
+"""Joining with the token that was brought; k3s and its journal are stand-ins with words of real ones."""
 
 import platform
 
@@ -49,11 +49,11 @@ def test_an_agent_that_is_joined_is_left_alone(maia: Box) -> None:
 
 
 REFUSED = {
-    'level=error msg="Failed to validate connection to cluster at https://192.168.1.58:6443: token CA hash does not match'
-    ' the Cluster CA certificate hash: aa != bb"': "another cluster's",
+    'level=error msg="Failed to validate connection to cluster at https://192.168.1.58:6443: token CA hash does not'
+    ' match the Cluster CA certificate hash: aa != bb"': "another cluster's",
     'level=info msg="Waiting to retrieve agent configuration; server is not ready: Node password rejected, duplicate'
-    " hostname or contents of '/etc/rancher/node/password' may not match server node-passwd entry, try enabling a unique"
-    ' node name with the --with-node-id flag"': "delete secret maia-1.node-password.k3s",
+    " hostname or contents of '/etc/rancher/node/password' may not match server node-passwd entry, try enabling a"
+    ' unique node name with the --with-node-id flag"': "delete secret maia-1.node-password.k3s",
     'level=fatal msg="invalid token CA hash length"': "not this cluster's",
     "\n".join(
         ['level=error msg="token is not ready: https://127.0.0.1:6444/v1-k3s/config: 401 Unauthorized"'] * 5

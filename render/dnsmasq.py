@@ -48,8 +48,10 @@ server={{ address }}
 host-record={{ host.name }}.{{ zone }},{{ host.name }},{{ host.address }}
 {% endfor %}
 {%- for zone, address in below %}
-# Every other name below {{ zone }}: an application of the bootstrap cluster
+# Every other name below {{ zone }}: an application of the bootstrap cluster. `local` as well, or what is asked for
+# beside the address (AAAA) is answered as if there were no such name, and some resolvers then believe just that
 address=/{{ zone }}/{{ address }}
+local=/{{ zone }}/
 {% endfor %}
 {%- if vlans %}
 log-dhcp

@@ -26,6 +26,15 @@ def test_every_host_has_its_name_and_every_address_its_owner(proxy_site: Site) -
         assert _dig(proxy_site, "-x", address) == ["NOERROR", name]
 
 
+def test_every_application_of_ainur_has_its_name_without_being_listed(proxy_site: Site) -> None:
+    bootstrap = proxy_site.plan.bootstrap
+    assert bootstrap
+    for name in ("dex", "argo-cd", "one-of-tomorrow"):
+        assert _dig(proxy_site, f"{name}.{bootstrap.apps_zone}", "A") == ["NOERROR", bootstrap.ingress]
+    assert _dig(proxy_site, bootstrap.apps_zone, "A") == ["NOERROR", bootstrap.vip], "the zone's own name is its API's"
+    assert _dig(proxy_site, f"dex.{bootstrap.apps_zone}", "AAAA") == ["NOERROR"], "musl takes NXDOMAIN here for all"
+
+
 def test_names_are_the_same_in_any_case(proxy_site: Site) -> None:
     assert _dig(proxy_site, "VALINOR-1.HomeLab.Example.COM", "A") == ["NOERROR", "192.168.1.101"]
 

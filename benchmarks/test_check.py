@@ -7,6 +7,7 @@ import yaml
 
 from model.document import parse
 from model.laws import examine
+from tests.model import cases
 from tests.model.labs_of_many import lab
 
 BUDGET_SECONDS = 2.0
@@ -53,3 +54,20 @@ def test_twice_the_nodes_take_about_twice_the_time() -> None:
     small, large = seconds(written(lab(3, 997))), seconds(written(lab(3, 3997)))
     print(f"\n4,000 nodes take {large / small:.1f} times as long as 1,000")
     assert large / small < 10, "some law compares every node with every other"
+
+
+def test_two_hundred_apps_are_read_within_the_budget() -> None:
+    """The folders are a graph of needs: it grows with what they hold, and `check` with it."""
+    raw = cases.stack("homelab")
+    many = cases.own_tree("homelab")
+    shared = many["../shared/cloudflared/deployment.yaml"]
+    for number in range(200):
+        folder = f"arda/networking/app-{number}"
+        many[f"{folder}/kustomization.yaml"] = f"namespace: networking\nresources: [app.yaml]\n# {number}\n"
+        many[f"{folder}/app.yaml"] = shared.replace("name: cloudflared\n", f"name: app-{number}\n")
+    begun = time.process_time()
+    examined = examine(raw, many)
+    taken = time.process_time() - begun
+    print(f"\n200 apps more: {taken:.2f} s of one core")
+    assert not examined.errors
+    assert taken < BUDGET_SECONDS

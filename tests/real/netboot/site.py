@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from model.plan import Plan
-from render import boot_files
+from render import boot_files, downloads, nfs
 from tests.labs import ROOT, raw
 from tests.real.netboot import firmware
 from tests.real.netboot.lan import OUTSIDE_ROOT, SCRATCH, Lan, lan
@@ -69,8 +69,9 @@ def shipped_pods() -> list[dict[str, Any]]:
 
 
 def _workload(image: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """The shipped container that runs an image, and its volumes by the path it mounts them at."""
-    pod = next(pod for pod in shipped_pods() if image in pod["containers"][0]["image"])
+    """The shipped container that runs an image or has a name, and its volumes by the path it mounts them at."""
+    first = [(pod, pod["containers"][0]) for pod in shipped_pods()]
+    pod = next(pod for pod, one in first if image in one["image"] or image == one["name"])
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     container = pod["containers"][0]
     return container, {mount["mountPath"]: volumes[mount["name"]] for mount in container["volumeMounts"]}
@@ -144,6 +145,8 @@ class Site:
         published = {**{one["metadata"]["name"]: one["data"] for one in _documents() if one["kind"] == "ConfigMap"}}
         published |= {**_generated(), **boot_files.published(self.plan), **(instead or {})}
         for path, volume in volumes.items():
+            if volume.get("hostPath", {}).get("type") == "Socket":
+                continue  # whoever listens there has made it
             self.net.path(path).mkdir(parents=True, exist_ok=True)
             for name, text in published.get(volume.get("configMap", {}).get("name", ""), {}).items():
                 self.net.write(f"{path}/{name}", text)
@@ -155,6 +158,30 @@ class Site:
         container = self._laid("curl", listed)
         command = [*contained(container), "env", "FETCH_PROTOCOLS==http", *container["command"]]
         self.net.start("builder", "server", *command)
+
+    def make_pi_system(self, image: bytes) -> None:
+        """The Pis' folders and root out of an image, as the container does it, on the disk that the servers mount."""
+        assert self.plan.network.netboot
+        assert self.plan.network.netboot.pi_system
+        container = self._laid("unpack")
+        chroot = _mounted("unpack", "vala")
+        disk = {_mounted("dnsmasq", "loaders"): "srv/tftp", nfs.FOLDER: "srv/nfs"}
+        for path, inside in {"/usr": "usr", "/etc/alternatives": "etc/alternatives", **disk}.items():
+            if path in disk:
+                self.net.path(path).mkdir(parents=True, exist_ok=True)
+            self.net.run("server", "mount", "--rbind", path, f"{chroot}/{inside}")
+        self.net.write(f"{chroot}/srv/{downloads.pi_image(self.plan.network.netboot.pi_system)}", image)
+        self.net.start("pi-system", "server", *contained(container), *container["command"])
+        self.net.wait("it is ready", lambda: self.net.path("/run/whole").exists(), seconds=60)
+
+    def start_nfs(self) -> None:
+        """Ganesha as its container starts it, beside the Vala's rpcbind."""
+        self.net.start("rpcbind", "server", self.tool("rpcbind"), "-f")
+        self.net.wait("rpcbind listens", lambda: self.net.path("/run/rpcbind.sock").exists())
+        self.tool("ganesha.nfsd")
+        container = self._laid("ganesha")
+        self.net.start("ganesha", "server", *contained(container), *container["command"])
+        self.net.wait("Ganesha listens", lambda: ":2049" in self.net.run("server", "ss", "-Hltn"), seconds=30)
 
     def start_dnsmasq(self) -> None:
         """Ours, as its container starts it, with more to read in its log and iPXE's loaders where it looks."""

@@ -201,3 +201,13 @@ def test_a_sealed_secret_is_opened(tmp_path: Path) -> None:
     cluster = _lab(tmp_path, "sealed-secrets", objects=(found,))
     assert _health(cluster) == ("Healthy", "")
     assert list((cluster.get("Secret", "apps", "grafana") or {})["data"]) == ["password"]
+
+
+def test_kustomize_s_namespace_is_nothing_to_what_lies_in_none(tmp_path: Path) -> None:
+    """A folder with `namespace:` and its own Namespace was applied, and pruned again in the same breath."""
+    cluster = _lab(tmp_path, "cert-manager", objects=(body("Namespace", "web"), _issuer(selfSigned={})))
+    file = tmp_path / "gitops/lab/main/apps/one/kustomization.yaml"
+    file.write_text("namespace: web\n" + file.read_text(encoding="utf-8"), encoding="utf-8")
+    assert _health(cluster) == ("Healthy", "")
+    assert cluster.get("Namespace", None, "web") is not None
+    assert cluster.get("ClusterIssuer", None, "lab") is not None

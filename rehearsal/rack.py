@@ -141,7 +141,7 @@ class Rack:
 
     def world(self) -> World:
         """The World as it was last saved, to be asked. It is a copy: what is done to it happens nowhere."""
-        world = World(self._environment, file=self.folder.world, cards={})
+        world = World(self._environment, file=self.folder.world)
         world.file = None
         return world
 

@@ -97,7 +97,7 @@ def main() -> None:
         faults=load_faults(options.faults, options.points),
         authorized_keys=tuple(options.authorized_key),
         stack_file=options.environment,
-        cards=json.loads(options.cards.read_text(encoding="utf-8")) if options.cards else None,
+        cards=json.loads(options.cards.read_text(encoding="utf-8")) if options.cards else {},
     )
     world.save()
     servers, ports = start(world, standins(), parent)

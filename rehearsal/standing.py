@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rehearsal.world import World, hardware, kube_flux, kube_gateway, kube_sources, netboot_pi
+from rehearsal.world import World, hardware, host_units, kube_flux, kube_gateway, kube_sources, netboot_pi
 from rehearsal.world.kube_cluster import Cluster
 
 Object = dict[str, Any]
@@ -18,6 +18,9 @@ Object = dict[str, Any]
 def standing(world: World) -> list[tuple[str, list[str]]]:
     """What stands, by place: `(where, sentences)`, clusters first."""
     found = [(name, list(_cluster(cluster))) for name, cluster in sorted(world.kubernetes.clusters.items())]
+    pis = list(_pis(world))
+    if pis:
+        found.insert(0, ("Raspberry Pis", pis))
     cloudflare = [line.removeprefix("cloudflare/") for line in world.cloudflare.leftovers()]
     kinds: dict[str, list[str]] = {}
     for line in cloudflare:
@@ -31,11 +34,12 @@ def standing(world: World) -> list[tuple[str, list[str]]]:
 
 
 def unwell(world: World) -> list[str]:
-    """What was made and does not come up, each with its reason: volumes, netbooted Pis, what GitOps was given.
+    """What was made and does not come up, each with its reason: Pis, volumes, what GitOps was given.
 
-    `<machine>: volume <id> …`, `<cluster>: application <name> of <folder> …`, `<cluster>: Kustomization <name> of …`.
+    `<pi>: <unit> …`, `<machine>: volume <id> …`, `<cluster>: application <name> of <folder> …`,
+    `<cluster>: Kustomization <name> of …`.
     """
-    found = [*_volumes(world), *netboot_pi.unbootable(world)]
+    found = [*_first_boots(world), *_volumes(world), *netboot_pi.unbootable(world)]
     for name, cluster in sorted(world.kubernetes.clusters.items()):
         for application in cluster.objects("Application"):
             if not _is_synced(application):
@@ -44,6 +48,26 @@ def unwell(world: World) -> list[str]:
                 found.append(f"{which} is {_state(application)}")
         found += _flux(name, cluster)
     return found
+
+
+def _pis(world: World) -> Iterator[str]:
+    """Ainur's first light: what each Pi booted from, which release it runs, what nobody can be sure of."""
+    for name, host in sorted(world.hosts.records.items()):
+        if host["stage"] != "running":
+            yield f"{name} stands at '{host['stage']}': {host['reason']}"
+            continue
+        units = [unit for unit in ("k3s", "k3s-agent") if world.hosts.runs(host, unit)]
+        source = "its card" if host["card"] else "the network"
+        runs = f"runs {units[0]} {host.get('release', '')}" if units else "runs no k3s"
+        waits = host["services"].get("ilmarin-token.path", {}).get("active") and not units
+        yield f"{name} booted from {source}, {runs}{': it waits for the join token' if waits else ''}"
+
+
+def _first_boots(world: World) -> Iterator[str]:
+    """Units of a Pi that failed, what of its seed nobody could do, and manifests that its k3s could not deploy."""
+    for name, host in sorted(world.hosts.records.items()):
+        yield from (f"{name}: {sentence}" for sentence in (*host_units.troubles(host), *host["told"]))
+        yield from (f"{name}: k3s could not deploy {path}: {why}" for path, why in sorted(host["refused"].items()))
 
 
 def _flux(name: str, cluster: Cluster) -> Iterator[str]:

@@ -56,17 +56,14 @@ class World:
         stack_file: Path | None = None,
         cards: dict[str, dict[str, str]] | None = None,
     ) -> None:
-        """``cards``: host name → file name → text on the boot partition of the card that its owner wrote.
-
-        ``None``: nobody rendered any, and every host is as its card and cloud-init left it.
-        """
+        """``cards``: host name → file name → text on the boot partition of the card that its owner wrote."""
         self.environment = environment
         self.file = file
         self.repository = repository
         self.faults = faults or fault_data.Faults()
         self.authorized_keys = authorized_keys
         self.stack_file = stack_file
-        self.cards = cards
+        self.cards = cards or {}
         self.lock = threading.RLock()
         self.data: dict[str, Any] = _load(file) or {"version": VERSION, "clock": 0.0, "journal": [], "sections": {}}
         self.clock = Clock(self)

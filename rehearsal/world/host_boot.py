@@ -30,11 +30,9 @@ def racked(name: str, node: dict[str, Any]) -> Host:
         "serial": str(node.get("serial", "")).lower()[-8:],
         "sd": "sd" in node["boot"],
         "nvme": "nvme" in node["boot"],
-        "pinned": node.get("host_key"),
         "card": None,
         "stage": "off",
         "reason": "",
-        "kept": {},
         **_blank(),
     }
 
@@ -85,7 +83,7 @@ def _stand(host: Host, stage: str, reason: str) -> None:
 
 def _source(world: World, host: Host) -> dict[str, str] | str:
     """The files of the seed that a Pi boots with, or why it does not boot."""
-    if host["card"] is None and host["sd"] and world.cards:
+    if host["card"] is None and host["sd"]:
         host["card"] = world.cards.get(host["name"])
     if host["card"] is not None:
         return dict(host["card"])

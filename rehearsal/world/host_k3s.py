@@ -165,6 +165,7 @@ def _serve(world: World, host: Host, told: dict[str, Any]) -> None:
     name = str(world.hosts.bootstrap["name"])
     held = host_addons.addresses(host, host["data"])
     sans = [host["address"], "127.0.0.1", "localhost", *(str(each) for each in told.get("tls-san") or ())]
+    host["member"] = True
     host["k3s"] = {"cluster": name, "vip": held, "sans": sans}
     host_units.state_of(host, "k3s")["active"] = True  # its API answers from now on
     record = world.kubernetes.records[name]

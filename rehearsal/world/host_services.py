@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rehearsal.world import host_units
+from rehearsal.world import git_mirror, host_units
 from rehearsal.world.host_tools import Call, Failed, Result, Tool
 from rehearsal.world.hosts import KUBECONFIG
 
@@ -95,17 +95,20 @@ def _k3s(call: Call) -> Result:
 def _cluster(call: Call) -> Any:
     """The cluster of this host, through the kubeconfig on it."""
     config = call.host["files"].get(KUBECONFIG)
-    leader = call.world.hosts.records[call.world.hosts.first_server() or ""]
-    if config is None or not leader["services"]["k3s"]["active"]:
+    name = str(call.world.environment["bootstrap"]["name"])
+    runs = call.world.hosts.runs(call.host, "k3s") and not call.world.hosts.silence(name)
+    if config is None or not runs:
         raise Failed(
             "The connection to the server 127.0.0.1:6443 was refused - did you specify the right host or port?"
         )
     if call.user != "root":
         raise Failed(f'error: error loading config file "{KUBECONFIG}": open {KUBECONFIG}: permission denied')
-    return call.world.kubernetes.clusters[call.world.environment["bootstrap"]["name"]]
+    return call.world.kubernetes.clusters[name]
 
 
 def _kubectl(call: Call) -> Result:
+    if call.argv[1:5] == ["-n", git_mirror.APP, "exec", f"deploy/{git_mirror.APP}"] and call.argv[5:6] == ["--"]:
+        return git_mirror.execute(call.world, _cluster(call), call.argv[6:])
     long = {"for": "f", "timeout": "t", "namespace": "n", "output": "o", "all": "a", "raw": "r"}
     options, words = call.options("", "ftnor", long)
     cluster = _cluster(call)

@@ -2,22 +2,16 @@
 
 Owns which hosts there are, who gets in, their files, and where their cluster's API is found. It refuses to own how
 one boots (``host_boot``), its units and k3s (``host_units``, ``host_k3s``), and what acts on it (``host_tools``).
-
-Where the rack hands over no cards, each host is as its card and cloud-init left it, and joins as told.
 """
 
 from __future__ import annotations
 
-import base64
 import copy
-import hashlib
-import secrets
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.world import host_boot, host_units, netboot_pi, talos_secrets
+from rehearsal.world import host_boot, host_units, netboot_pi
 from rehearsal.world.errors import Refusal
 from rehearsal.world.ssh import admit
-from rehearsal.world.talos import kubeconfig_text
 
 if TYPE_CHECKING:
     from rehearsal.world import World
@@ -28,10 +22,8 @@ _FOR_EVER = 1800.0
 """Seconds for which a connection without a limit is dialled: the timeout that its commands have."""
 NVME = "/var/lib/longhorn/disks/nvme1"
 KEPT_TOKEN = "/var/lib/ilmarin/k3s-token"  # on a netbooted Pi a folder of its NVMe
-ROOT_CERTIFICATE = "/var/lib/ilmarin/pki/root.crt"
 NODE_TOKEN = "/var/lib/rancher/k3s/server/node-token"  # a path, not a secret
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
-CLIENT_CERTIFICATE = "/var/lib/rancher/k3s/server/tls/client-admin.crt"
 _WORKSTATION: dict[str, Any] = {
     "name": "workstation",
     "role": "workstation",
@@ -43,7 +35,7 @@ _WORKSTATION: dict[str, Any] = {
 
 
 class Hosts:
-    """``section("hosts")``: name → ``{address, power, user, role, files, dirs, services, …}``.
+    """``section("hosts")``: name → ``host_boot.racked``'s record.
 
     ``workstation`` (a section of its own) is where the program itself runs: a host nobody logs in to.
     """
@@ -56,34 +48,8 @@ class Hosts:
         for key, value in _WORKSTATION.items():
             self.workstation.setdefault(key, copy.deepcopy(value))
         for name, node in (self.bootstrap.get("nodes") or {}).items():
-            made = self._flashed(name, node) if world.cards is None else host_boot.racked(name, node)
-            self.records.setdefault(name, made)
+            self.records.setdefault(name, host_boot.racked(name, node))
             self.records[name]["address"] = str(node["address"])
-
-    def _flashed(self, name: str, node: dict[str, Any]) -> dict[str, Any]:
-        """A host as its card and cloud-init left it."""
-        server = node["role"] == "server"
-        return {
-            **host_boot.racked(name, node),
-            "flashed": True,
-            "stage": "running",
-            "users": {self.bootstrap["ssh"]["user"]: list(self.bootstrap["ssh"].get("authorized_keys", ()))},
-            "mounts": [NVME] if "nvme" in node["boot"] else [],
-            "host_key": node.get("host_key") or f"ssh-ed25519 {hashlib.sha256(name.encode()).hexdigest()}",
-            "release": str((self.world.environment.get("versions") or {}).get("k3s")),
-            "files": {"/etc/hostname": {"content": f"{name}\n", "mode": "0644", "owner": "root"}},
-            "dirs": ["/etc", "/tmp", "/var/lib", "/var/lib/cloud", *([NVME] if "nvme" in node["boot"] else [])],
-            "services": {
-                "ssh": {"enabled": True, "active": True},
-                "k3s" if server else "k3s-agent": {"enabled": False, "active": False},
-                "ilmarin-token": {"enabled": True, "active": False},
-            },
-            "cloud_init": "pending",
-        }
-
-    def first_server(self) -> str | None:
-        """The server that starts the cluster: the first by name; the others join it."""
-        return min((name for name, host in self.records.items() if host["role"] == "server"), default=None)
 
     def log_in(self, connection: dict[str, Any]) -> dict[str, Any]:
         """The host that ``connection`` reaches, dialled as long as it says; ``Refusal`` in SSH's words."""
@@ -96,7 +62,6 @@ class Hosts:
         admit(found, connection, [*keys, *(self.world.authorized_keys if keys else ())])
         if found is None:  # admit has refused already; this tells the type checker
             raise Refusal("no route to host")
-        self._finish_cloud_init(found)
         return found
 
     def answers(self, host: dict[str, Any]) -> str | None:
@@ -114,11 +79,8 @@ class Hosts:
             self.settle_one(host)
 
     def settle_one(self, host: dict[str, Any]) -> None:
-        """Let one host come as far as it can; one as its card left it is there when it has power."""
-        if not host.get("flashed"):
-            host_boot.settle(self.world, host)
-        else:
-            host["stage"] = "running" if host["power"] else "off"
+        """Let one host come as far as it can."""
+        host_boot.settle(self.world, host)
 
     def reboot(self, host: dict[str, Any]) -> None:
         """It is told to boot again; what is only in its memory is gone. It boots when somebody looks."""
@@ -165,7 +127,7 @@ class Hosts:
 
     def silence(self, name: str) -> str | None:
         """Why the API of the cluster ``name`` does not answer though it stands; ``None`` when it does."""
-        members = [host for host in self.records.values() if "data" in host and host["role"] == "server"]
+        members = [host for host in self.records.values() if host.get("member")]
         if name != self.bootstrap.get("name") or not members:
             return None
         up = [host for host in members if self.runs(host, "k3s")]
@@ -173,85 +135,23 @@ class Hosts:
             return None
         return f"dial tcp: connect: no route to host ({len(up)} of {len(members)} servers of {name} run)"
 
-    def _finish_cloud_init(self, host: dict[str, Any]) -> None:
-        if not host.get("flashed") or host["cloud_init"] == "done":
-            return
-        host["cloud_init"] = "done"
-        self.world.journal("first boot", kind="hosts", subject=host["name"], duration_of="hosts.cloud-init")
-        if host["name"] == self.first_server():
-            self.write(host, ROOT_CERTIFICATE, "-----BEGIN CERTIFICATE-----\n")
-            self.start(host, "k3s")
-            host["services"]["k3s"]["enabled"] = True
-
     # Services
 
     def start(self, host: dict[str, Any], service: str) -> str | None:
         """Start ``service``: the reason when it fails, ``None`` when it runs; ``KeyError`` without such a unit."""
-        if not host.get("flashed"):
-            return host_units.start(self.world, host, service)
-        state = host["services"][service]
-        if state["active"]:
-            return None
-        if service == "ilmarin-token":
-            return self.start(host, "k3s" if host["role"] == "server" else "k3s-agent")
-        failure = self._start_k3s(host) if service in ("k3s", "k3s-agent") else None
-        state["active"] = failure is None
-        return failure
+        return host_units.start(self.world, host, service)
 
     def stop(self, host: dict[str, Any], service: str) -> None:
         """Stop ``service``. ``KeyError`` when there is no such unit."""
         host["services"][service]["active"] = False
-        if not host.get("flashed"):
-            self.route_all()
-
-    def _start_k3s(self, host: dict[str, Any]) -> str | None:
-        if host["name"] == self.first_server():
-            self._stand_up(host)
-            return None
-        kept = host["files"].get(KEPT_TOKEN)
-        if kept is None:
-            return f"{KEPT_TOKEN} is missing"
-        leader = self.records[self.first_server() or ""]
-        made = leader["files"].get(NODE_TOKEN)
-        if made is None or not leader["services"]["k3s"]["active"]:
-            return "failed to get CA certs: dial tcp: connection refused"
-        if kept["content"].strip() not in (made["content"].strip(), made["content"].strip().rpartition(":")[2]):
-            return "failed to validate token: token CA hash does not match the Cluster CA certificate hash"
-        if host["role"] == "server":
-            self.write(host, KUBECONFIG, leader["files"][KUBECONFIG]["content"], mode="0600")
-        self._add_node(host)
-        self.world.journal("join", kind="k3s", subject=host["name"], duration_of="k3s.join")
-        return None
-
-    def _stand_up(self, host: dict[str, Any]) -> None:
-        name = str(self.bootstrap["name"])
-        if NODE_TOKEN not in host["files"]:
-            authority, certificate = talos_secrets.certificate(), talos_secrets.certificate()
-            key = self.world.issue_secret(talos_secrets.key("EC PRIVATE KEY"))
-            token = self.world.issue_secret(f"K10{secrets.token_hex(32)}::server:{secrets.token_hex(16)}")
-            self.write(host, CLIENT_CERTIFICATE, base64.b64decode(certificate).decode())
-            text = kubeconfig_text("default", "https://127.0.0.1:6443", authority, certificate, key)
-            self.write(host, NODE_TOKEN, f"{token}\n", mode="0600")
-            self.write(host, KUBECONFIG, text, mode="0600")
-            self.world.kubernetes.stand_up(
-                name, server=f"https://{self.bootstrap['vip']}:6443", version=host["release"], credential=authority
-            )
-            self.world.journal("start first server", kind="k3s", subject=host["name"], duration_of="k3s.server")
-        self._add_node(host)
-
-    def _add_node(self, host: dict[str, Any]) -> None:
-        labels = {"kubernetes.io/arch": "arm64", "node.kubernetes.io/instance-type": "k3s"}
-        if host["role"] == "server":
-            labels["node-role.kubernetes.io/control-plane"] = "true"
-        name = str(self.bootstrap["name"])
-        self.world.kubernetes.add_node(name, host["name"], address=host["address"], labels=labels, taints=[])
+        self.route_all()
 
     # Files
 
     def write(self, host: dict[str, Any], path: str, content: str, *, mode: str = "0644", owner: str = "root") -> None:
         """Put a file there, its folders with it."""
         host["files"][path] = {"content": content, "mode": mode, "owner": owner}
-        if "binds" in host and not host.get("flashed"):
+        if "services" in host:
             host_units.brought(self.world, host, path)
 
     def is_dir(self, host: dict[str, Any], path: str) -> bool:

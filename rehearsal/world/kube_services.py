@@ -53,7 +53,8 @@ def trouble_of(found: Body) -> str | None:
 def _on_k3s(cluster: Cluster, services: list[Body]) -> None:
     """k3s' own load balancer answers on every node; without it kube-vip holds what a Service asks for by annotation."""
     told: Body = cluster.record.get("k3s") or {}
-    nodes = [{"ip": kube_pods.address_of(each)} for each in cluster.objects("Node")]
+    known = [each for each in cluster.objects("Node") if each["status"].get("addresses")]
+    nodes = [{"ip": kube_pods.address_of(each)} for each in known]
     taken: dict[str, str] = {}
     for found in services:
         name = f"{found['metadata']['namespace']}/{found['metadata']['name']}"

@@ -124,7 +124,7 @@ class Kubernetes:
 
     def answers(self, url: str, *, patience: float = 0.0) -> bool:
         """Whether an API answers at ``url``, asked again and again for ``patience`` seconds of the World's time."""
-        for cluster in self.clusters.values():
+        for cluster in list(self.clusters.values()):  # while somebody waits, a Pi may come up and make one
             left = cluster.record.get("starts_in", 0.0)
             if left and cluster.serves(url):
                 waited = min(left, patience)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import yaml
 
-from rehearsal.faults import Fault, Faults
-from rehearsal.world import World
-from rehearsal.world.hosts import KEPT_TOKEN
-from tests.rehearsal.worlds import BOOT_TREE, DNSMASQ, HOST_KEY, KEY, boot_list, lab, place, with_boot_services
+from tests.rehearsal.lab_keys import HOST_KEY, KEY
 
 NVME = "/var/lib/longhorn/disks/nvme1"
 VIP = "10.0.0.58"
-SERIALS = {"maia-1": "a1b2c351", "maia-2": "a1b2c352"}
+KEPT_TOKEN = "/var/lib/ilmarin/k3s-token"
 _ORDER = {"nvme": "", "keep": "nvme", "host-keys": "keep", "pki": "keep", "k3s": "keep hostname pki", "hostname": ""}
 _K3S = {"k3s": "server", "k3s-agent": "agent"}
 
@@ -120,57 +116,3 @@ def seed(name: str, *, placed: dict[str, Any] | None = None, **over: Any) -> dic
 def card(name: str, **over: Any) -> dict[str, str]:
     """What the owner's card carries: a seed, and the host key that the lab's file pins."""
     return seed(name, **over) | {"ilmarin-host-key": HOST_KEY}
-
-
-def environment(servers: int = 1) -> dict[str, Any]:
-    """The lab of ``worlds``, with serials, and as many servers."""
-    found = lab()
-    nodes = found["bootstrap"]["nodes"]
-    nodes["maia-1"] |= {"serial": "10000000a1b2c351", "mac": "02:00:00:00:01:51"}
-    for number in range(2, servers + 1):
-        nodes[f"vala-{number}"] = {**nodes["vala-1"], "address": f"10.0.0.{50 + 3 * number}"}
-    return found
-
-
-def a_lab(cards: dict[str, dict[str, str]] | None = None, *faults: Fault, servers: int = 1) -> World:
-    """A World whose owner wrote these cards; without any told, good ones of every server."""
-    names = [f"vala-{number}" for number in range(1, servers + 1)]
-    written = {name: card(name) for name in names} if cards is None else cards
-    return World(environment(servers), cards=written, faults=Faults(list(faults)))
-
-
-CONFIG_TXT = "arm_64bit=1\nkernel=vmlinuz\ninitramfs initrd.img followkernel\ncmdline=cmdline.txt\n"
-CMDLINE = (
-    "ip=dhcp root=/dev/nfs nfsroot=10.0.0.59:/srv/nfs/ubuntu,vers=3,tcp,ro ro overlayroot=tmpfs "
-    "ds=nocloud;s=http://10.0.0.59/pi/a1b2c351/\n"
-)
-EXPORT = """\
-EXPORT {
-    Path = /srv/nfs;
-    Access_Type = None;
-    Squash = No_Root_Squash;
-    Protocols = 3;
-    CLIENT { Clients = 10.0.0.0/24; Access_Type = RO; }
-}
-"""
-PI_BOOT = {"a1b2c351_config.txt": CONFIG_TXT, "a1b2c351_cmdline.txt": CMDLINE}
-PI_OFFER = (
-    'dhcp-match=set:pi,97,RPi5\npxe-service=tag:pi,0,"Raspberry Pi Boot"\ndhcp-boot=tag:pi,,,10.0.0.59\nenable-tftp\n'
-)
-
-
-def serve(world: World, served: dict[str, str] | None = None, repository: Path = BOOT_TREE, **over: Any) -> None:
-    """Ainur's boot services answer, with this seed of maia-1 (a good one where none is told)."""
-    cluster = with_boot_services(world, repository)
-    found = seed("maia-1") if served is None else served
-    place(
-        cluster,
-        "ConfigMap",
-        "netboot",
-        "dnsmasq",
-        data={"dnsmasq.conf": DNSMASQ.replace("tag:bios,", "tag:bios,tag:!pi,") + PI_OFFER},
-    )
-    place(cluster, "ConfigMap", "netboot", "boot-downloads", data={"boot.list": boot_list()})
-    place(cluster, "ConfigMap", "netboot", "pi-boot", data=over.get("pi_boot", PI_BOOT))
-    place(cluster, "ConfigMap", "netboot", "pi-nfs", data={"ganesha.conf": EXPORT})
-    place(cluster, "ConfigMap", "netboot", "pi-seed", data={f"a1b2c351_{name}": text for name, text in found.items()})

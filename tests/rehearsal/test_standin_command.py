@@ -127,7 +127,7 @@ def test_an_api_that_starts_refuses_who_asks_once_and_answers_who_waits(engine: 
         engine.create(LOCAL, create=ASK + READY)
     _, state, _ = engine.create(LOCAL, create=WAIT + READY)
     assert state["stdout"] == "401"
-    assert [each["operation"] for each in world.entries()][:1] == ["start serving"]
+    assert "start serving" in [each["operation"] for each in world.entries()]
 
 
 def test_an_api_that_never_comes_is_waited_for_in_vain(engine: Engine, world: World):

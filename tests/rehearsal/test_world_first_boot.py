@@ -5,23 +5,13 @@ from typing import Any
 import pytest
 import yaml
 
-from rehearsal.standins.shell import Outcome, execute
+from rehearsal.standins.shell import Outcome
 from rehearsal.world import World
 from rehearsal.world.errors import Refusal
-from rehearsal.world.hosts import KEPT_TOKEN, NODE_TOKEN
-from tests.rehearsal.seeds import NVME, PI_BOOT, VIP, a_lab, card, config, files, kube_vip, seed, serve, settings
-from tests.rehearsal.worlds import HOST_KEY, KEY, OTHER_KEY
-
-JOIN = f"sudo install -D -m 0600 /dev/stdin {KEPT_TOKEN} && sudo systemctl restart ilmarin-token"
-
-
-def _reach(world: World, name: str = "vala-1", **over: Any) -> dict[str, Any]:
-    address = world.hosts.records[name]["address"]
-    return world.hosts.log_in({"host": address, "user": "op", "privateKey": KEY.private, **over})
-
-
-def _run(world: World, text: str, name: str = "vala-1", stdin: str = "") -> Outcome:
-    return execute(world, _reach(world, name), "op", text, stdin)
+from rehearsal.world.hosts import NODE_TOKEN
+from tests.rehearsal.lab_keys import HOST_KEY, KEY, OTHER_KEY
+from tests.rehearsal.pis import JOIN, PI_BOOT, a_lab, join, reach, run, serve
+from tests.rehearsal.seeds import NVME, VIP, card, config, files, kube_vip, seed, settings
 
 
 def _told(world: World, name: str = "vala-1") -> str:
@@ -32,49 +22,44 @@ def _failed(world: World, unit: str, name: str = "vala-1") -> str:
     return str(world.hosts.records[name]["services"].get(unit, {}).get("failed"))
 
 
-def _joined(world: World) -> Outcome:
-    token = _run(world, f"sudo cat {NODE_TOKEN}").stdout
-    return _run(world, JOIN, "maia-1", token)
-
-
 def test_a_card_brings_its_server_up_and_kube_vip_holds_the_api_s_address() -> None:
     world = a_lab()
-    assert _reach(world)["host_key"] == HOST_KEY
-    assert _run(world, "hostname; systemctl is-active k3s; k3s --version").stdout == (
+    assert reach(world)["host_key"] == HOST_KEY
+    assert run(world, "hostname; systemctl is-active k3s; k3s --version").stdout == (
         "vala-1\nactive\nk3s version v1.33.6+k3s1\n"
     )
     assert world.kubernetes.clusters["boot"].record["server"] == f"https://{VIP}:6443"
-    assert _run(world, f"mountpoint -q {NVME}; cloud-init status").stdout == "status: done\n"
+    assert run(world, f"mountpoint -q {NVME}; cloud-init status").stdout == "status: done\n"
     assert world.hosts.records["vala-1"]["told"] == []
 
 
 def test_without_a_card_there_is_nobody() -> None:
     with pytest.raises(Refusal, match=r"its card is blank .*`./lab render` writes one.* no boot server answers"):
-        _reach(a_lab({}))
+        reach(a_lab({}))
 
 
 def test_user_data_that_is_no_cloud_config_gives_no_user() -> None:
     written = card("vala-1")
     world = a_lab({"vala-1": written | {"user-data": written["user-data"].removeprefix("#cloud-config\n")}})
     with pytest.raises(Refusal, match="unable to authenticate"):
-        _reach(world)
+        reach(world)
     assert "Unhandled non-multipart (text/x-not-multipart) userdata" in _told(world)
 
 
 def test_user_data_that_is_no_yaml_is_passed_over() -> None:
     world = a_lab({"vala-1": card("vala-1") | {"user-data": "#cloud-config\nusers: [\n"}})
     with pytest.raises(Refusal, match="unable to authenticate"):
-        _reach(world)
+        reach(world)
     assert "Failed loading yaml blob. user-data:" in _told(world)
     other = a_lab({"vala-1": card("vala-1") | {"user-data": "#cloud-config\n- a\n"}})
     with pytest.raises(Refusal, match="unable to authenticate"):
-        _reach(other)
+        reach(other)
     assert "expected a dict, got list" in _told(other)
 
 
 def test_an_unknown_key_is_told_and_cloud_init_ends_with_two() -> None:
     world = a_lab({"vala-1": card("vala-1", runcmds=[])})
-    done = _run(world, "cloud-init status --wait --long")
+    done = run(world, "cloud-init status --wait --long")
     assert done.code == 2
     assert "cloud-config failed schema validation! runcmds: no such key" in done.stdout
     assert "no such key" in _told(world)
@@ -91,7 +76,7 @@ def test_an_unknown_key_is_told_and_cloud_init_ends_with_two() -> None:
 )
 def test_who_may_log_in_is_whom_the_seed_names(users: Any, over: Any) -> None:
     with pytest.raises(Refusal, match="unable to authenticate"):
-        _reach(a_lab({"vala-1": card("vala-1", users=users)}), **over)
+        reach(a_lab({"vala-1": card("vala-1", users=users)}), **over)
 
 
 def test_files_have_their_owner_and_mode() -> None:
@@ -105,8 +90,8 @@ def test_files_have_their_owner_and_mode() -> None:
     ]
     written = yaml.safe_load(card("vala-1")["user-data"])["write_files"]
     world = a_lab({"vala-1": card("vala-1", write_files=[*written, *more])})
-    assert "Permission denied" in _run(world, "cat /etc/secret").stderr
-    assert _run(world, "sudo cat /etc/secret /etc/hosts").stdout == "x1\n"
+    assert "Permission denied" in run(world, "cat /etc/secret").stderr
+    assert run(world, "sudo cat /etc/secret /etc/hosts").stdout == "x1\n"
     assert world.hosts.records["vala-1"]["files"]["/home/op/mine"]["owner"] == "op"
     for words in ("Undecodable permissions 'rw'", "No path provided to write for entry", "content is not b64"):
         assert words in _told(world)
@@ -115,13 +100,13 @@ def test_files_have_their_owner_and_mode() -> None:
 def test_a_file_of_a_user_who_is_not_made_yet_ends_the_module() -> None:
     written = [{"path": "/a", "content": "", "owner": "op"}, {"path": "/b", "content": ""}]
     world = a_lab({"vala-1": card("vala-1", write_files=written, ssh_genkeytypes=["ed25519"])})
-    assert _run(world, "test -e /b").code == 1
+    assert run(world, "test -e /b").code == 1
     assert "Unknown user or group: \"getpwnam(): name not found: 'op'\"" in _told(world)
 
 
 def test_bootcmd_runs_before_any_file_is_written() -> None:
     world = a_lab({"vala-1": card("vala-1", bootcmd=[["systemctl", "start", "ilmarin-nvme"]])})
-    _reach(world)
+    reach(world)
     assert "Unit ilmarin-nvme.service not found." in _told(world)
 
 
@@ -135,7 +120,7 @@ def test_bootcmd_runs_before_any_file_is_written() -> None:
 )
 def test_what_the_rack_does_not_know_is_told(command: Any, words: str) -> None:
     world = a_lab({"vala-1": card("vala-1", runcmd=[command], ssh_genkeytypes=["ed25519"])})
-    _reach(world)
+    reach(world)
     assert words in _told(world)
 
 
@@ -144,20 +129,20 @@ def test_a_unit_s_unknown_program_is_told() -> None:
     placed = {"/opt/odd": "", "ilmarin-nvme.service": service}
     entries = [{"path": p, "content": c, "permissions": "0755"} for p, c in files("vala-1", **placed).items()]
     world = a_lab({"vala-1": card("vala-1", write_files=entries)})
-    _reach(world)
+    reach(world)
     assert "ilmarin-nvme: the rack does not know what /opt/odd does" in _told(world)
 
 
 def test_a_unit_without_its_program_fails_in_systemd_s_words() -> None:
     world = a_lab({"vala-1": card("vala-1", placed={"nvme.sh": None})})
-    _reach(world)
+    reach(world)
     assert "Failed at step EXEC spawning /usr/local/lib/ilmarin/nvme.sh: No such file" in _failed(world, "ilmarin-nvme")
 
 
 def test_a_program_that_may_not_be_executed_fails_in_systemd_s_words() -> None:
     entries = [{"path": path, "content": content} for path, content in files("vala-1").items()]
     world = a_lab({"vala-1": card("vala-1", write_files=entries, ssh_genkeytypes=["ed25519"])})
-    _reach(world)
+    reach(world)
     assert "nvme.sh: Permission denied (status=203/EXEC)" in _failed(world, "ilmarin-nvme")
 
 
@@ -174,7 +159,7 @@ def _env(name: str, **over: str) -> str:
 )
 def test_a_script_without_its_settings_fails(env: str | None, unit: str, words: str) -> None:
     world = a_lab({"vala-1": card("vala-1", placed={"node.env": env}, ssh_genkeytypes=["ed25519"])})
-    _reach(world)
+    reach(world)
     assert words in _failed(world, unit)
 
 
@@ -182,20 +167,20 @@ def test_k3s_is_the_release_that_the_seed_installs() -> None:
     """The environment says +k3s1."""
     placed = {"node.env": _env("vala-1", K3S_VERSION="v1.33.6+k3s2")}
     world = a_lab({"vala-1": card("vala-1", placed=placed)})
-    assert _run(world, "k3s --version").stdout == "k3s version v1.33.6+k3s2\n"
+    assert run(world, "k3s --version").stdout == "k3s version v1.33.6+k3s2\n"
     assert world.kubernetes.clusters["boot"].version == "v1.33.6+k3s2"
 
 
 def test_without_any_host_key_ssh_answers_nobody() -> None:
     world = a_lab({"vala-1": card("vala-1", runcmd=[])})
     with pytest.raises(Refusal, match="connect: connection refused"):
-        _reach(world)
+        reach(world)
 
 
 def test_a_host_key_that_cloud_init_makes_is_not_the_one_that_was_pinned() -> None:
     world = a_lab({"vala-1": card("vala-1", ssh_genkeytypes=["ed25519"])})
     with pytest.raises(Refusal, match="host key mismatch"):
-        _reach(world, hostKey=HOST_KEY)
+        reach(world, hostKey=HOST_KEY)
 
 
 # k3s' configuration decides
@@ -219,7 +204,7 @@ def _server(**over: Any) -> World:
 )
 def test_a_server_that_cannot_start_says_why(over: Any, words: str) -> None:
     world = _server(**over)
-    _reach(world)
+    reach(world)
     assert words in _failed(world, "ilmarin-k3s")
     assert "boot" not in world.kubernetes.clusters
 
@@ -227,29 +212,29 @@ def test_a_server_that_cannot_start_says_why(over: Any, words: str) -> None:
 @pytest.mark.parametrize("text", ["a: [", "- a"])
 def test_a_configuration_that_is_none_ends_k3s(text: str) -> None:
     world = a_lab({"vala-1": card("vala-1", placed={"config.yaml": text})})
-    _reach(world)
+    reach(world)
     assert "fatal: /etc/rancher/k3s/config.yaml:" in _failed(world, "ilmarin-k3s")
 
 
 def test_a_flag_that_k3s_does_not_know_is_passed_over_and_told() -> None:
     world = _server(tls_san=["x"])
-    _reach(world)
+    reach(world)
     assert "Unknown flag --tls_san found in config.yaml, skipping" in _told(world)
 
 
 def test_what_the_api_server_is_told_is_kept_with_the_cluster() -> None:
     world = _server(**{"kube-apiserver-arg": ["oidc-issuer-url=https://dex.lab.example.com"]})
-    _reach(world)
+    reach(world)
     assert world.kubernetes.records["boot"]["k3s"]["apiserver"] == ["oidc-issuer-url=https://dex.lab.example.com"]
 
 
 def test_without_kube_vip_nobody_holds_the_address_and_nobody_joins() -> None:
     placed = {"kube-vip.yaml": None}
     world = a_lab({"vala-1": card("vala-1", placed=placed)})
-    _reach(world)
+    reach(world)
     assert world.kubernetes.clusters["boot"].record["server"] == "https://10.0.0.50:6443"
     serve(world)
-    assert "dial tcp 10.0.0.58:6443: connect: no route to host" in _joined(world).stderr
+    assert "dial tcp 10.0.0.58:6443: connect: no route to host" in join(world).stderr
 
 
 # Maiar
@@ -258,10 +243,10 @@ def test_without_kube_vip_nobody_holds_the_address_and_nobody_joins() -> None:
 def test_a_maia_boots_only_once_the_boot_services_answer_and_joins_with_the_token() -> None:
     world = a_lab()
     with pytest.raises(Refusal, match="maia-1 stands at 'firmware': no boot server answers"):
-        _reach(world, "maia-1")
+        reach(world, "maia-1")
     serve(world)
-    assert _joined(world) == Outcome("", "", 0)
-    assert _run(world, "sudo k3s kubectl wait --for=condition=Ready --timeout=1s node/maia-1").code == 0
+    assert join(world) == Outcome("", "", 0)
+    assert run(world, "sudo k3s kubectl wait --for=condition=Ready --timeout=1s node/maia-1").code == 0
     assert f"{NVME}/ilmarin/k3s-token" in world.hosts.records["maia-1"]["files"]
 
 
@@ -279,7 +264,7 @@ def test_an_agent_goes_where_its_configuration_says(over: Any, words: str) -> No
     told = {key: value for key, value in (config("maia-1") | over).items() if value is not None}
     world = a_lab()
     serve(world, seed("maia-1", placed={"config.yaml": yaml.safe_dump(told)}))
-    done = _joined(world)
+    done = join(world)
     assert (done.code, words in done.stderr) == (1, True), done.stderr
 
 
@@ -290,13 +275,13 @@ def test_an_agent_goes_where_its_configuration_says(over: Any, words: str) -> No
 def test_a_wrong_token_is_refused(token: str, words: str) -> None:
     world = a_lab()
     serve(world)
-    assert words in _run(world, JOIN, "maia-1", token).stderr
+    assert words in run(world, JOIN, "maia-1", token).stderr
 
 
 def test_a_certificate_without_the_api_s_address_lets_nobody_join() -> None:
     world = _server(**{"tls-san": []})
     serve(world)
-    assert "x509: certificate is valid for 10.0.0.50, 127.0.0.1, localhost, not 10.0.0.58" in _joined(world).stderr
+    assert "x509: certificate is valid for 10.0.0.50, 127.0.0.1, localhost, not 10.0.0.58" in join(world).stderr
 
 
 @pytest.mark.parametrize(
@@ -310,7 +295,7 @@ def test_a_maia_without_its_seed_or_its_boot_files_stays_where_it_is(served: Any
     world = a_lab()
     serve(world, served, **over)
     with pytest.raises(Refusal, match=words):
-        _reach(world, "maia-1")
+        reach(world, "maia-1")
 
 
 def test_a_maia_sent_elsewhere_for_its_seed_is_told() -> None:
@@ -318,7 +303,7 @@ def test_a_maia_sent_elsewhere_for_its_seed_is_told() -> None:
     cmdline = PI_BOOT["a1b2c351_cmdline.txt"].replace("/pi/a1b2c351/", "/seeds/")
     serve(world, pi_boot=PI_BOOT | {"a1b2c351_cmdline.txt": cmdline})
     with pytest.raises(Refusal, match=r"its cloud-init asks for http://10.0.0.59/seeds/, and 10.0.0.59 serves"):
-        _reach(world, "maia-1")
+        reach(world, "maia-1")
 
 
 # Further Valar
@@ -327,14 +312,14 @@ def test_a_maia_sent_elsewhere_for_its_seed_is_told() -> None:
 def test_two_valar_that_boot_together_make_one_cluster() -> None:
     """Cold, at once: the second waits for the token, whatever the order in which somebody looks."""
     world = a_lab(servers=2)
-    _reach(world, "vala-2")
+    reach(world, "vala-2")
     assert "boot" not in world.kubernetes.clusters
-    token = _run(world, f"sudo cat {NODE_TOKEN}").stdout
+    token = run(world, f"sudo cat {NODE_TOKEN}").stdout
     ca = "sudo install -D -m 0644 /dev/stdin /etc/ilmarin/ca.crt"
-    refused = _run(world, JOIN, "vala-2", token)
+    refused = run(world, JOIN, "vala-2", token)
     assert "/etc/ilmarin/ca.crt is missing, and the API server of vala-2 needs it" in refused.stderr
-    assert _run(world, ca, "vala-2", "-----").code == 0
-    assert _run(world, JOIN, "vala-2", token) == Outcome("", "", 0)
+    assert run(world, ca, "vala-2", "-----").code == 0
+    assert run(world, JOIN, "vala-2", token) == Outcome("", "", 0)
     assert len(world.kubernetes.clusters["boot"].objects("Node")) == 2
 
 
@@ -342,8 +327,8 @@ def test_a_second_server_that_makes_a_cluster_of_its_own_is_told() -> None:
     own = {key: value for key, value in config("vala-1").items() if key != "server"} | {"node-name": "vala-2"}
     placed = {"config.yaml": yaml.safe_dump(own), "node.env": _env("vala-2", FIRST="yes")}
     world = a_lab({"vala-1": card("vala-1"), "vala-2": card("vala-2", placed=placed)}, servers=2)
-    _reach(world)
-    _reach(world, "vala-2")
+    reach(world)
+    reach(world, "vala-2")
     assert "it makes a cluster of its own" in _told(world, "vala-2")
     assert [node["metadata"]["name"] for node in world.kubernetes.clusters["boot"].objects("Node")] == ["vala-1"]
 
@@ -352,13 +337,13 @@ def test_a_server_without_etcd_cannot_be_joined_by_another() -> None:
     told = {key: value for key, value in config("vala-1").items() if key != "cluster-init"}
     cards = {"vala-1": card("vala-1", placed={"config.yaml": yaml.safe_dump(told)}), "vala-2": card("vala-2")}
     world = a_lab(cards, servers=2)
-    _run(world, "true")
-    _run(world, "sudo install -D -m 0644 /dev/stdin /etc/ilmarin/ca.crt", "vala-2", "-----")
-    token = _run(world, f"sudo cat {NODE_TOKEN}").stdout
-    assert "keeps its data in SQLite" in _run(world, JOIN, "vala-2", token).stderr
+    run(world, "true")
+    run(world, "sudo install -D -m 0644 /dev/stdin /etc/ilmarin/ca.crt", "vala-2", "-----")
+    token = run(world, f"sudo cat {NODE_TOKEN}").stdout
+    assert "keeps its data in SQLite" in run(world, JOIN, "vala-2", token).stderr
 
 
 def test_kube_vip_holds_what_its_manifest_says_and_nothing_else() -> None:
     world = a_lab({"vala-1": card("vala-1", placed={"kube-vip.yaml": kube_vip("10.0.0.60")})})
-    _reach(world)
+    reach(world)
     assert world.kubernetes.clusters["boot"].record["server"] == "https://10.0.0.60:6443"

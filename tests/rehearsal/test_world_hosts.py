@@ -1,4 +1,4 @@
-"""A Raspberry Pi lets in who may come in, and its k3s joins with the right token only."""
+"""A Raspberry Pi lets in who may come in, and runs what it is told with a real shell."""
 
 import hashlib
 import stat
@@ -10,11 +10,10 @@ from rehearsal.keys import ssh_key
 from rehearsal.standins.shell import Outcome, execute, prepared
 from rehearsal.world import World
 from rehearsal.world.errors import Refusal
-from rehearsal.world.hosts import KEPT_TOKEN, NODE_TOKEN
-from tests.rehearsal.worlds import HOST_KEY, KEY, OTHER_KEY, a_world, lab, with_boot_services
-
-KEEP = f"sudo install -D -m 0600 /dev/stdin {KEPT_TOKEN}"
-JOIN = f"set -eu\n{KEEP}\nsudo systemctl enable --now k3s-agent\nsystemctl is-active k3s-agent\n"
+from rehearsal.world.hosts import NODE_TOKEN
+from tests.rehearsal.lab_keys import HOST_KEY, KEY, OTHER_KEY
+from tests.rehearsal.seeds import card
+from tests.rehearsal.worlds import a_world, lab, with_boot_services
 
 
 def _connection(**more: Any) -> dict[str, Any]:
@@ -54,7 +53,7 @@ def test_no_host_key_is_not_checked_and_its_comment_never():
 
 def test_the_rack_s_own_key_is_admitted_beside_the_owner_s():
     mine = ssh_key("rack")
-    world = World(lab(), authorized_keys=(mine.public,))
+    world = World(lab(), authorized_keys=(mine.public,), cards={"vala-1": card("vala-1")})
     assert world.hosts.log_in(_connection(privateKey=mine.private))["name"] == "vala-1"
 
 
@@ -80,27 +79,6 @@ def test_the_token_and_the_kubeconfig_are_root_s_and_remembered_as_secrets():
     assert (refused.code, refused.stderr) == (1, f"cat: {NODE_TOKEN}: Permission denied\n")
     assert _run(world, f"sudo cat {NODE_TOKEN}").stdout.strip() in world.issued_secrets()
     assert "https://127.0.0.1:6443" in _run(world, "sudo cat /etc/rancher/k3s/k3s.yaml").stdout
-
-
-def test_an_agent_joins_with_the_token_and_again_without_change():
-    world = a_world()
-    token = _run(world, f"sudo cat {NODE_TOKEN}").stdout
-    for _ in range(2):
-        assert _run(world, JOIN, token, "maia-1") == Outcome("active\n", "", 0)
-    assert _run(world, "sudo k3s kubectl wait --for=condition=Ready --timeout=600s node/maia-1").code == 0
-    kept = world.hosts.records["maia-1"]["files"][KEPT_TOKEN]
-    assert (kept["content"], kept["mode"], kept["owner"]) == (token, "0600", "root")
-
-
-def test_an_agent_with_a_wrong_token_or_none_fails():
-    world = a_world()
-    _run(world, "true")
-    wrong = _run(world, JOIN, "K10wrong::server:wrong", "maia-1")
-    assert wrong.code == 1
-    assert "Job for k3s-agent.service failed" in wrong.stderr
-    assert "token CA hash does not match" in wrong.stderr
-    world.hosts.records["maia-1"]["files"].pop(KEPT_TOKEN)
-    assert "k3s-token is missing" in _run(world, "sudo systemctl start k3s-agent", host="maia-1").stderr
 
 
 def test_waiting_for_a_node_that_never_joined_fails():

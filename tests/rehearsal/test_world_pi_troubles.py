@@ -1,33 +1,18 @@
 """What goes wrong with a Pi: reboots, cuts, disks, servers that are away, clocks; each ends well, or says why."""
 
-from typing import Any
-
 import pytest
 
 from rehearsal.faults import Fault
-from rehearsal.standins.shell import Outcome, execute
+from rehearsal.standins.shell import Outcome
 from rehearsal.world import World
 from rehearsal.world.errors import Refusal
-from rehearsal.world.hosts import KEPT_TOKEN, NODE_TOKEN
-from tests.rehearsal.seeds import NVME, a_lab, card, seed, serve, settings, unit
-from tests.rehearsal.worlds import HOST_KEY, KEY
+from rehearsal.world.hosts import NODE_TOKEN
+from tests.rehearsal.lab_keys import HOST_KEY
+from tests.rehearsal.pis import a_lab, join, reach, run, serve
+from tests.rehearsal.seeds import NVME, card, seed, settings, unit
 
-JOIN = f"sudo install -D -m 0600 /dev/stdin {KEPT_TOKEN} && sudo systemctl restart ilmarin-token"
 READY = "sudo k3s kubectl wait --for=condition=Ready --timeout=1s node/maia-1"
 YEAR = "a year behind"
-
-
-def _reach(world: World, name: str = "vala-1", **over: Any) -> dict[str, Any]:
-    address = world.hosts.records[name]["address"]
-    return world.hosts.log_in({"host": address, "user": "op", "privateKey": KEY.private, **over})
-
-
-def _run(world: World, text: str, name: str = "vala-1", stdin: str = "", **over: Any) -> Outcome:
-    return execute(world, _reach(world, name, **over), "op", text, stdin)
-
-
-def _join(world: World) -> Outcome:
-    return _run(world, JOIN, "maia-1", _run(world, f"sudo cat {NODE_TOKEN}").stdout)
 
 
 def _failed(world: World, part: str, name: str = "maia-1") -> str:
@@ -38,7 +23,7 @@ def _standing(*faults: Fault, served: dict[str, str] | None = None) -> World:
     """A lab with its first Vala, its boot services and maia-1 joined."""
     world = a_lab(None, *faults)
     serve(world, served)
-    assert _join(world) == Outcome("", "", 0)
+    assert join(world) == Outcome("", "", 0)
     return world
 
 
@@ -51,9 +36,9 @@ def test_a_netbooted_pi_comes_back_by_itself_with_what_its_nvme_kept() -> None:
     key = pi["host_key"]
     world.hosts.write(pi, "/etc/gone", "x")
     world.hosts.reboot(pi)
-    assert _run(world, READY).code == 1
-    assert _run(world, "test -e /etc/gone; echo $?", "maia-1", hostKey=key).stdout == "1\n"
-    assert _run(world, READY).code == 0
+    assert run(world, READY).code == 1
+    assert run(world, "test -e /etc/gone; echo $?", "maia-1", hostKey=key).stdout == "1\n"
+    assert run(world, READY).code == 0
     assert all(path.startswith(f"{NVME}/") for path in pi["files"] if path.endswith(("k3s-token", "/password")))
 
 
@@ -64,28 +49,28 @@ def test_a_pi_without_what_binds_its_memory_is_refused_when_it_comes_back() -> N
     served = seed("maia-1", placed=entries | told, ssh_genkeytypes=["ed25519"])
     world = _standing(served=served)
     world.hosts.reboot(world.hosts.records["maia-1"])
-    refused = _join(world)
+    refused = join(world)
     assert "Node password rejected, duplicate hostname or contents of '/etc/rancher/node/password'" in refused.stderr
 
 
 def test_a_pi_with_a_card_keeps_its_files_and_its_cluster() -> None:
     world = _standing()
     pi = world.hosts.records["vala-1"]
-    token = _run(world, f"sudo cat {NODE_TOKEN}").stdout
+    token = run(world, f"sudo cat {NODE_TOKEN}").stdout
     world.hosts.write(pi, "/etc/mine", "x")
     world.hosts.reboot(pi)
     assert world.hosts.silence("boot") is not None
-    assert _run(world, f"cat /etc/mine; sudo cat {NODE_TOKEN}", hostKey=HOST_KEY).stdout == f"x{token}"
+    assert run(world, f"cat /etc/mine; sudo cat {NODE_TOKEN}", hostKey=HOST_KEY).stdout == f"x{token}"
     assert world.hosts.silence("boot") is None
-    assert _run(world, READY).code == 0
+    assert run(world, READY).code == 0
 
 
 def test_a_host_that_is_cut_off_is_reached_again_afterwards() -> None:
     world = _standing(Fault("outage", "host/maia-1", at=400.0, seconds=300.0, message="its cable is out"))
     world.clock.let_pass(max(0.0, 410.0 - world.clock.now))
     with pytest.raises(Refusal, match="maia-1 stands at 'unreachable': its cable is out"):
-        _reach(world, "maia-1")
-    assert _run(world, "hostname", "maia-1", dialErrorLimit=-1).stdout == "maia-1\n"
+        reach(world, "maia-1")
+    assert run(world, "hostname", "maia-1", dialErrorLimit=-1).stdout == "maia-1\n"
 
 
 # Cuts
@@ -96,7 +81,7 @@ def test_a_host_that_is_cut_off_is_reached_again_afterwards() -> None:
 )
 def test_a_first_vala_whose_power_goes_in_any_unit_comes_up_at_the_next_boot(part: str) -> None:
     world = a_lab(None, Fault("cut", f"host/vala-1/{part}"))
-    assert _run(world, "systemctl is-active k3s", dialErrorLimit=-1, hostKey=HOST_KEY).stdout == "active\n"
+    assert run(world, "systemctl is-active k3s", dialErrorLimit=-1, hostKey=HOST_KEY).stdout == "active\n"
     assert any("lose power" in entry["operation"] for entry in world.entries())
 
 
@@ -134,7 +119,7 @@ def test_a_card_that_is_cut_while_it_is_stamped_is_stamped_again_and_keeps_the_h
     world.hosts.settle()
     assert pi["card"] is not None
     key = pi["card"]["ilmarin-host-key"]
-    assert _run(world, "hostname", "maia-1", hostKey=key).stdout == "maia-1\n"
+    assert run(world, "hostname", "maia-1", hostKey=key).stdout == "maia-1\n"
 
 
 @pytest.mark.parametrize(
@@ -149,7 +134,7 @@ def test_a_card_that_is_cut_while_it_is_stamped_is_stamped_again_and_keeps_the_h
 )
 def test_a_card_with_anything_on_it_is_not_touched(fault: Fault, words: str) -> None:
     world = _stamping(fault)
-    _reach(world, "maia-1")
+    reach(world, "maia-1")
     assert words in _failed(world, "ilmarin-stamp")
     assert world.hosts.records["maia-1"]["card"] is None
 
@@ -168,7 +153,7 @@ def test_a_pi_whose_nvme_cannot_be_used_says_so_and_joins_nobody(what: str, word
     world = a_lab(None, Fault("disk", "host/maia-1/nvme", message=what))
     serve(world)
     with pytest.raises(Refusal, match="connection refused"):  # without its memory it makes no host key
-        _reach(world, "maia-1")
+        reach(world, "maia-1")
     assert words in _failed(world, "ilmarin-nvme")
     assert "is not mounted, so maia-1 would forget" in _failed(world, "ilmarin-keep")
     assert "does not outlive a reboot" in _failed(world, "ilmarin-host-keys")
@@ -177,14 +162,14 @@ def test_a_pi_whose_nvme_cannot_be_used_says_so_and_joins_nobody(what: str, word
 
 def test_a_vala_without_its_nvme_still_runs_its_cluster() -> None:
     world = a_lab(None, Fault("disk", "host/vala-1/nvme", message="absent"))
-    assert _run(world, f"systemctl is-active k3s; mountpoint {NVME}").stdout == f"active\n{NVME} is not a mountpoint\n"
+    assert run(world, f"systemctl is-active k3s; mountpoint {NVME}").stdout == f"active\n{NVME} is not a mountpoint\n"
 
 
 def test_a_pi_that_is_told_to_remember_elsewhere_is_refused() -> None:
     told = "".join(f"{key}={value}\n" for key, value in settings("maia-1", KEEP="/srv").items())
     world = a_lab()
     serve(world, seed("maia-1", placed={"node.env": told}, ssh_genkeytypes=["ed25519"]))
-    _reach(world, "maia-1")
+    reach(world, "maia-1")
     assert f"a netbooted Pi remembers beneath {NVME} only" in _failed(world, "ilmarin-keep")
 
 
@@ -196,41 +181,41 @@ def test_a_maia_waits_ten_minutes_for_the_boot_services_and_comes_up() -> None:
     serve(world)
     world.hosts.settle()
     assert "no boot server answers: bootstrap-http is down" in world.hosts.records["maia-1"]["reason"]
-    assert _run(world, "hostname", "maia-1", dialErrorLimit=-1).stdout == "maia-1\n"
+    assert run(world, "hostname", "maia-1", dialErrorLimit=-1).stdout == "maia-1\n"
     assert world.clock.now >= 600.0
-    assert _join(world) == Outcome("", "", 0)
+    assert join(world) == Outcome("", "", 0)
 
 
 def test_k3s_is_fetched_once_its_server_answers_and_asked_for_no_more() -> None:
     world = a_lab(None, Fault("outage", "download/github.com", at=0.0, seconds=600.0, message="timed out"))
-    _reach(world)
+    reach(world)
     assert "does not come: timed out. Tried again by itself" in _failed(world, "ilmarin-k3s", "vala-1")
     world.clock.let_pass(600.0)
-    assert _run(world, "systemctl is-active k3s").stdout == "active\n"
+    assert run(world, "systemctl is-active k3s").stdout == "active\n"
 
 
 def test_nothing_is_signed_or_fetched_by_a_clock_that_is_wrong_by_a_year() -> None:
     world = a_lab(None, Fault("clock", "host/vala-1", seconds=900.0, message=YEAR))
-    _reach(world)
+    reach(world)
     assert f"the clock is {YEAR}, and no time server confirmed it: nothing is signed by it" in _failed(
         world, "ilmarin-pki", "vala-1"
     )
     assert "SSL certificate problem" in _failed(world, "ilmarin-k3s", "vala-1")
     assert "boot" not in world.kubernetes.clusters
     world.clock.let_pass(900.0)
-    assert _run(world, "systemctl is-active k3s").stdout == "active\n"
+    assert run(world, "systemctl is-active k3s").stdout == "active\n"
 
 
 def test_a_maia_whose_clock_is_wrong_joins_once_a_time_server_was_heard() -> None:
     world = a_lab()
     serve(world)
-    _reach(world, "maia-1")
+    reach(world, "maia-1")
     began = world.clock.now
     world.faults.faults.append(Fault("clock", "host/maia-1", at=began, seconds=300.0, message=YEAR))
-    refused = _join(world)
+    refused = join(world)
     assert "x509: certificate has expired or is not yet valid" in refused.stderr
     world.clock.let_pass(300.0)
-    assert _join(world) == Outcome("", "", 0)
+    assert join(world) == Outcome("", "", 0)
 
 
 def test_the_lab_s_authority_comes_into_the_namespace_once_that_stands() -> None:
@@ -238,7 +223,7 @@ def test_the_lab_s_authority_comes_into_the_namespace_once_that_stands() -> None
     written = card("vala-1", placed={"/etc/systemd/system/ilmarin-trust.timer": timer})
     text = written["user-data"].replace("- ilmarin.target\n", "- ilmarin.target\n  - ilmarin-trust.timer\n")
     world = a_lab({"vala-1": written | {"user-data": text}})
-    _reach(world)
+    reach(world)
     cluster = world.kubernetes.clusters["boot"]
     assert cluster.get("Secret", "cert-manager", "lab-ca-intermediate") is None
     cluster.place({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "cert-manager"}}, "t")

@@ -16,16 +16,13 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2
 
 from rehearsal.faults import Faults
-from rehearsal.keys import SshKey, ssh_key
 from rehearsal.standins.base import StandIn
 from rehearsal.standins.servicer import Servicer
 from rehearsal.standins.wire import decode, encode
 from rehearsal.world import World
 from rehearsal.world.kube_cluster import Cluster
-
-KEY = ssh_key("owner", seed=b"0" * 32)
-HOST_KEY = ssh_key("vala-1", seed=b"1" * 32).public
-OTHER_KEY: SshKey = ssh_key("somebody else", seed=b"2" * 32)
+from tests.rehearsal.lab_keys import HOST_KEY, KEY
+from tests.rehearsal.seeds import card
 
 _NODE = {"class": "pc", "reach": "router-reservation"}
 _LAB: dict[str, Any] = {
@@ -55,7 +52,13 @@ _LAB: dict[str, Any] = {
         "ssh": {"user": "op", "authorized_keys": [KEY.public]},
         "nodes": {
             "vala-1": {"role": "server", "boot": ["sd", "nvme"], "address": "10.0.0.50", "host_key": HOST_KEY},
-            "maia-1": {"role": "agent", "boot": ["nvme"], "address": "10.0.0.51"},
+            "maia-1": {
+                "role": "agent",
+                "boot": ["nvme"],
+                "address": "10.0.0.51",
+                "serial": "10000000a1b2c351",
+                "mac": "02:00:00:00:01:51",
+            },
         },
     },
     "cluster": {
@@ -107,8 +110,8 @@ def lab() -> dict[str, Any]:
 
 
 def a_world(environment: dict[str, Any] | None = None, file: Path | None = None, faults: Faults | None = None) -> World:
-    """A World of ``environment``."""
-    return World(environment or lab(), file=file, faults=faults)
+    """A World of ``environment``, whose owner wrote vala-1's card."""
+    return World(environment or lab(), file=file, faults=faults, cards={"vala-1": card("vala-1")})
 
 
 def _application(name: str, gitops: dict[str, Any]) -> dict[str, Any]:

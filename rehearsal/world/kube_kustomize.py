@@ -7,6 +7,8 @@ reading of a folder with a kustomization (``kube_folders``) and releases (``kube
 
 from __future__ import annotations
 
+import copy
+import functools
 from pathlib import Path
 
 from rehearsal.world import kube_folders, kube_pods
@@ -43,7 +45,9 @@ def _reconciled(cluster: Cluster, found: Body) -> Body:
         raise Refusal("ArtifactFailed: Source artifact not found, retrying in 30s")
     revision = source["status"]["artifact"]["revision"]
     _dependencies(cluster, found, revision)
-    objects = _built(folder, str(spec.get("path", "")))
+    # An artefact never changes; a checkout does
+    built = _built_once if source["kind"] == "OCIRepository" else _built
+    objects = copy.deepcopy(built(folder, str(spec.get("path", ""))))
     stands = _applied(cluster, found, objects)
     if spec.get("prune"):
         _prune(cluster, status.get("inventory") or [], stands)
@@ -91,6 +95,9 @@ def _built(folder: Path, path: str) -> list[Body]:
     except Refusal as refusal:
         words = refusal.message.removeprefix("Failed to load target state: failed to generate manifest: ")
         raise Refusal(f"BuildFailed: kustomize build failed: {words}") from refusal
+
+
+_built_once = functools.lru_cache(maxsize=64)(_built)
 
 
 def _applied(cluster: Cluster, found: Body, objects: list[Body]) -> list[list[str]]:

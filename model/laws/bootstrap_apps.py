@@ -23,7 +23,7 @@ def _apps(env: Environment, tree: Tree) -> Iterator[tuple[str, str, str]]:
             yield from ((cluster, category, app) for category, app in apps(tree, cluster) if category in categories)
 
 
-@tree_law("git-mirror-upstream", unless=("gitops-yaml", "gitops-repository"))
+@tree_law("git-mirror-upstream", unless=("gitops-yaml", "gitops-repository", "secret-in-url"))
 def mirror_mirrors_the_repository(env: Environment, tree: Tree) -> Iterator[Breach]:
     """The Git mirror mirrors the repository that the lab is kept from: else Arda follows another one."""
     for cluster, category, app in _apps(env, tree):

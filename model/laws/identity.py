@@ -71,7 +71,9 @@ def _file(env: Environment, path: str) -> str:
     return f"gitops/{env.name}/{path}"
 
 
-@tree_law("oidc-issuer", unless=("gitops-yaml", "name-dns", "name-domain-wildcard", "name-duplicate"))
+@tree_law(
+    "oidc-issuer", unless=("gitops-yaml", "name-dns", "name-domain-wildcard", "name-duplicate", "bootstrap-oidc-host")
+)
 def one_issuer(env: Environment, tree: Tree) -> Iterator[Breach]:
     """Dex, its clients and the API server name one issuer, equal to the last slash: a token is refused where it is
     another, and nothing says why."""

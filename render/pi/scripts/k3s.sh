@@ -119,7 +119,7 @@ refuse_the_way_back
 is_whole "$stands" || download
 put_in_place
 if [ -e "$restart" ]; then
-    ! systemctl is-active --quiet "$unit" || systemctl restart --no-block "$unit"
+    systemctl try-restart --no-block "$unit"
     rm "$restart"
 fi
 for old in "$store"/*; do

@@ -40,6 +40,8 @@ export MTOOLS_SKIP_CHECK=1
 [ -b "$card" ] || die "no card in $NODE ($card): put one in and reboot; if it is to have none, take sd out of the" \
     "node's \`boot\`"
 
+head -c 512 "$card" >/dev/null 2>&1 || die "$card cannot be read: take another card; dmesg says what it answered"
+
 # Byte at which the first partition of an MBR begins
 first_partition() { echo $(($(od -An -tu4 -j454 -N4 "$1") * 512)); }
 
@@ -104,8 +106,7 @@ put_mark() {
 
 hash_in() { cut -d' ' -f1 "$1"; }
 
-# The image runs through once: hashed as it came, unpacked, hashed and counted, its first MiB set aside, the rest
-# written
+# The image runs through once: hashed as it came, unpacked, hashed and counted; all but its first MiB is written
 write_image() {
     say "$IMAGE_URL is written to $card"
     mkfifo "$work/packed" "$work/raw"

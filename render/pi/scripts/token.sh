@@ -46,7 +46,7 @@ is_one_word ||
 [ -x /usr/local/bin/k3s ] || die "k3s is not in place: see \`journalctl -u ilmarin-k3s\`; tried again by itself"
 
 # What k3s says since this was started
-journal() { journalctl -u "$unit" --after-cursor="$cursor" -o cat --no-pager --quiet; }
+journal() { journalctl -u "$unit" -b ${cursor:+--after-cursor="$cursor"} -o cat --no-pager --quiet; }
 
 registered() {
     systemctl is-active --quiet "$unit" || return 1

@@ -78,6 +78,7 @@ for word in "$@"; do
 done
 case $verb in
     start | restart) [ -e "/run/units/$unit.stubborn" ] || echo active >"/run/units/$unit" ;;
+    try-restart) ;;
     stop) rm -f "/run/units/$unit" ;;
     is-active) grep -qx active "/run/units/$unit" 2>/dev/null ;;
     is-failed) grep -qx failed "/run/units/$unit" 2>/dev/null ;;

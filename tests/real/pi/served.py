@@ -24,11 +24,7 @@ class Served:
     """Set when a held answer waits."""
 
 
-@contextmanager
-def served() -> Iterator[Served]:
-    """A server that ends with the `with`."""
-    site = Served()
-
+def _answering(site: Served) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             site.asked.append(self.path)
@@ -60,7 +56,14 @@ def served() -> Iterator[Served]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 # the base class' name
             """Say nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    return Handler
+
+
+@contextmanager
+def served() -> Iterator[Served]:
+    """A server that ends with the `with`."""
+    site = Served()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _answering(site)) as server:
         site.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()

@@ -50,7 +50,9 @@ def laid_out(pi: Box, node: BootstrapNodePlan, site: Served) -> list[str]:
 def boot(pi: Box, enabled: list[str]) -> list[str]:
     """Run the scripts of these units, each after those that its unit names in `After`, or that name it in `Before`."""
     texts = {name: pi.read(f"{UNITS}/{name}") for name in enabled if name.endswith(".service")}
-    waits = {name: set(" ".join(re.findall("^After=(.*)$", text, re.M)).split()) for name, text in texts.items()}
+    waits: dict[str, set[str]] = {
+        name: set(" ".join(re.findall("^After=(.*)$", text, re.M)).split()) for name, text in texts.items()
+    }
     for name, text in texts.items():
         for later in " ".join(re.findall("^Before=(.*)$", text, re.M)).split():
             waits[later].add(name)

@@ -60,7 +60,7 @@ def test_another_version_gives_way_to_the_pin_and_what_runs_is_started_anew(vala
     pinned(vala, site, "v1.3.1+k3s1")
     vala.works("k3s")
     assert vala.tell(LINK, "--version").startswith("k3s version v1.3.1+k3s1")
-    assert "restart --no-block k3s" in vala.read("/run/systemctl").splitlines()
+    assert "try-restart --no-block k3s" in vala.read("/run/systemctl").splitlines()
     assert not vala.is_there(PINNED)
 
 
@@ -69,7 +69,7 @@ def test_a_start_anew_that_was_cut_off_is_made_up_for(vala: Box, site: Served) -
     vala.works("k3s")
     vala.write("/run/ilmarin-k3s-restart", "")
     vala.works("k3s")
-    assert vala.read("/run/systemctl").splitlines().count("restart --no-block k3s") == 1
+    assert vala.read("/run/systemctl").splitlines().count("try-restart --no-block k3s") == 2
     assert not vala.is_there("/run/ilmarin-k3s-restart")
 
 
@@ -144,7 +144,7 @@ def test_an_agent_only_has_it_in_place_since_the_token_starts_it(pi: Box, site: 
     release(site, "v1.2.3+k3s1")
     pi.settings({**MAIA, "K3S_RELEASES": f"{site.url}/k3s"})
     assert "started when the join token is there" in pi.works("k3s")
-    assert pi.read("/run/systemctl") == "is-active --quiet k3s-agent\n"
+    assert pi.read("/run/systemctl") == "try-restart --no-block k3s-agent\n"
 
 
 @pytest.mark.slow
@@ -159,4 +159,4 @@ def test_cut_before_any_of_its_commands_it_ends_well_the_next_time(vala: Box, si
         cut += 1
     assert cut > 6
     assert vala.tell(LINK, "--version").startswith("k3s version v1.3.1+k3s1")
-    assert "restart --no-block k3s" in vala.read("/run/systemctl").splitlines()
+    assert "try-restart --no-block k3s" in vala.read("/run/systemctl").splitlines()

@@ -45,9 +45,10 @@ class BootstrapCluster(pulumi.ComponentResource):
         super().__init__(TOKEN, name, None, opts)
         self._plan, self._ssh_key, self.reading = plan, ssh_key, reading
         self._keys = {node.name: self._host_key(node) for node in plan.valar}
-        first = self._run("server", plan.first, k3s.first_server(plan), after=self._reach(plan.first, []))
-        self._token = self._run("token", plan.first, k3s.JOIN_TOKEN, after=[first], secret=True)
-        last = first
+        self._first = self._run("server", plan.first, k3s.first_server(plan), after=self._reach(plan.first, []))
+        self._root: Command | None = None
+        self._token = self._run("token", plan.first, k3s.JOIN_TOKEN, after=[self._first], secret=True)
+        last = self._first
         for node in plan.valar[1:]:  # one after the other: etcd takes one new member at a time
             last = self._join(node, [last])
         self.ready = self._run("valar", plan.first, k3s.ready(plan, plan.valar), after=[last])
@@ -67,6 +68,12 @@ class BootstrapCluster(pulumi.ComponentResource):
         joined = [self._join(node, after) for node in self._plan.maiar]
         text = k3s.ready(self._plan, self._plan.nodes)
         return self._run("ready", self._plan.first, text, after=[self.ready, *joined])
+
+    def root_certificate(self) -> pulumi.Output[str]:
+        """The lab's own authority, PEM."""
+        if self._root is None:
+            self._root = self._run("ca", self._plan.first, k3s.ROOT_CERTIFICATE, after=[self._first])
+        return self._root.stdout
 
     def connection(self, node: BootstrapNodePlan) -> "ssh.ConnectionArgs":
         """How a node is reached."""
@@ -91,6 +98,8 @@ class BootstrapCluster(pulumi.ComponentResource):
 
     def _join(self, node: BootstrapNodePlan, after: Sequence[pulumi.Resource]) -> Command:
         token, reached = pulumi.Output.secret(self._token.stdout), self._reach(node, after)
+        if node.role == "server":  # its API server does not start without, and its token's unit says so
+            reached = [self._run("authority", node, k3s.TRUST, after=reached, stdin=self.root_certificate())]
         return self._run("join", node, k3s.join(self._plan, node), after=[self._token, *reached], stdin=token)
 
     def _run(

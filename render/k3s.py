@@ -5,6 +5,7 @@ a failing command prints its whole text, so a secret comes on stdin. Installs no
 """
 
 from model.ainur import KEEP, NVME_MOUNT, BootstrapNodePlan, BootstrapPlan
+from render.k3s_config import CA
 
 JOIN_TOKEN = "sudo cat /var/lib/rancher/k3s/server/node-token"
 """Prints the join token that k3s made on the first server (k3s, "Token")."""
@@ -140,6 +141,13 @@ def _scan(node: BootstrapNodePlan, kind: str) -> str:
     """Ask for the key of one kind, until it is shown; `$key` is then `<address> <kind> <key>`."""
     short = {"ssh-ed25519": "ed25519", "ssh-rsa": "rsa"}.get(kind, "ecdsa")
     return _SCAN.format(name=node.name, address=node.address, kind=kind, short=short)
+
+
+ROOT_CERTIFICATE = f"sudo cat {KEEP}/pki/root.crt"
+"""Prints the lab's root certificate, which is public; its key never leaves the first server."""
+
+TRUST = f"{BASE}sudo install -D -m 0644 /dev/stdin {CA}\n"
+"""Keeps the root certificate, which comes on stdin, where a further server's API server reads it."""
 
 
 def _cloud_init(node: BootstrapNodePlan) -> str:

@@ -51,13 +51,21 @@ def _joining(lab: BootstrapPlan, nodes: tuple[BootstrapNodePlan, ...], what: str
     texts |= {f"{lab.name}/join-{node.name}.sh": k3s.join(lab, node) for node in nodes}
     commands = (
         *(line for node in nodes for line in _pinned(lab, node)),
+        *(line for node in nodes for line in _trusting(lab, node)),
         *(f'{_ssh(lab, node)} "$(cat {lab.name}/join-{node.name}.sh)" < secret/{lab.name}-token' for node in nodes),
         f'{_ssh(lab, lab.first)} "$(cat {lab.name}/{gate}.sh)"',
     )
-    joins = (name for node in nodes for name in (*_known(node), f"ainur-join-{node.name}"))
+    trusting = (f"ainur-authority-{node.name}" for node in nodes if node.role == "server")
+    joins = (*trusting, *(name for node in nodes for name in (*_known(node), f"ainur-join-{node.name}")))
     does = (*joins, f"ainur-{gate}-{lab.first.name}")
     why = "One after the other." if nodes else "There are none; what stands is asked."
     return [Step(f"{lab.name}: {what}", why, commands, does, texts)]
+
+
+def _trusting(lab: BootstrapPlan, node: BootstrapNodePlan) -> tuple[str, ...]:
+    """A further server is brought the lab's root certificate, which its API server reads."""
+    brought = f"{_ssh(lab, lab.first)} '{k3s.ROOT_CERTIFICATE}' | {_ssh(lab, node)} '{k3s.TRUST.splitlines()[-1]}'"
+    return (brought,) if node.role == "server" else ()
 
 
 def _reaching(lab: BootstrapPlan) -> Step:

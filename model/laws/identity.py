@@ -155,6 +155,6 @@ def _problems(known: list[str], own: set[str], callback: str) -> Iterator[str]:
         scheme, host = _where(uri)
         local = scheme == "http" and host in ("localhost", "127.0.0.1")
         if not local and (scheme != "https" or host not in own):
-            yield f"is sent back to {uri[:80]}, which is not it"
+            yield f"is sent back to {uri[:80]}, which is not its own host over https"
     if callback and callback not in known:
         yield f"asks to be sent back to {callback[:80]}, which is none of its redirects"

@@ -19,6 +19,7 @@ from rehearsal.world.factory import ImageName, read_boot_file
 from rehearsal.world.hardware import Machine
 from rehearsal.world.kube_argocd import brought_by
 from rehearsal.world.kube_cluster import Cluster
+from rehearsal.world.kube_services import KUBE_VIP
 
 if TYPE_CHECKING:
     from rehearsal.world import World
@@ -143,9 +144,20 @@ def absent(cluster: Cluster, application: str, configured: str) -> str | None:
     except Refusal as refusal:
         return f"{application} does not run on {cluster.name}: {refusal.message}"
     if any(runs_on(body, configured) for body in brought):
-        return None
+        return _unheld(cluster, brought) if application == "pi-netboot" else None
     folder = (found["spec"].get("source") or {}).get("path")
     return f"no workload of {folder} mounts ConfigMap {NAMESPACE}/{configured}"
+
+
+def _unheld(cluster: Cluster, brought: list[dict[str, Any]]) -> str | None:
+    """Why nobody holds the netboot address: kube-vip does where a Service of pi-netboot asks for it."""
+    address = str(((cluster.world.environment.get("network") or {}).get("netboot") or {}).get("address"))
+    services = [body for body in brought if body.get("kind") == "Service"]
+    asked = {str((body["metadata"].get("annotations") or {}).get(KUBE_VIP)) for body in services}
+    if address not in asked:
+        return f"nobody holds {address}: no Service of pi-netboot asks kube-vip for it ({KUBE_VIP})"
+    told = cluster.record.get("k3s") or {}
+    return None if told.get("vip") else f"nobody holds {address}: kube-vip does not run on {cluster.name}"
 
 
 def runs_on(body: dict[str, Any], configured: str) -> bool:

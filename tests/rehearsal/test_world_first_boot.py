@@ -1,5 +1,7 @@
 """A Pi boots from its seed, and what the seed says is what it becomes."""
 
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from rehearsal.world.hosts import NODE_TOKEN
 from tests.rehearsal.lab_keys import HOST_KEY, KEY, OTHER_KEY
 from tests.rehearsal.pis import JOIN, PI_BOOT, a_lab, join, reach, run, serve
 from tests.rehearsal.seeds import NVME, VIP, card, config, files, kube_vip, seed, settings
+from tests.rehearsal.worlds import BOOT_TREE
 
 
 def _told(world: World, name: str = "vala-1") -> str:
@@ -228,13 +231,10 @@ def test_what_the_api_server_is_told_is_kept_with_the_cluster() -> None:
     assert world.kubernetes.records["boot"]["k3s"]["apiserver"] == ["oidc-issuer-url=https://dex.lab.example.com"]
 
 
-def test_without_kube_vip_nobody_holds_the_address_and_nobody_joins() -> None:
-    placed = {"kube-vip.yaml": None}
-    world = a_lab({"vala-1": card("vala-1", placed=placed)})
+def test_without_kube_vip_nobody_holds_the_address() -> None:
+    world = a_lab({"vala-1": card("vala-1", placed={"kube-vip.yaml": None})})
     reach(world)
     assert world.kubernetes.clusters["boot"].record["server"] == "https://10.0.0.50:6443"
-    serve(world)
-    assert "dial tcp 10.0.0.58:6443: connect: no route to host" in join(world).stderr
 
 
 # Maiar
@@ -295,6 +295,26 @@ def test_a_maia_without_its_seed_or_its_boot_files_stays_where_it_is(served: Any
     world = a_lab()
     serve(world, served, **over)
     with pytest.raises(Refusal, match=words):
+        reach(world, "maia-1")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("10.0.0.59 }", "10.0.0.60 }"), ("kube-vip.io/loadbalancerIPs", "example.org/other")]
+)
+def test_the_netboot_address_is_held_only_where_a_service_asks_for_it(tmp_path: Path, before: str, after: str) -> None:
+    shutil.copytree(BOOT_TREE, tmp_path, dirs_exist_ok=True)
+    file = tmp_path / "gitops/lab/boot/pi-netboot/workload.yaml"
+    file.write_text(file.read_text(encoding="utf-8").replace(before, after), encoding="utf-8")
+    world = a_lab()
+    serve(world, repository=tmp_path)
+    with pytest.raises(Refusal, match=r"nobody holds 10\.0\.0\.59: no Service of pi-netboot asks kube-vip for it"):
+        reach(world, "maia-1")
+
+
+def test_without_kube_vip_nobody_holds_the_netboot_address() -> None:
+    world = a_lab({"vala-1": card("vala-1", placed={"kube-vip.yaml": None})})
+    serve(world)
+    with pytest.raises(Refusal, match=r"nobody holds 10\.0\.0\.59: kube-vip does not run on boot"):
         reach(world, "maia-1")
 
 

@@ -51,6 +51,8 @@ BROKEN: dict[str, tuple[tuple[str, str], str, str, str]] = {
     "the world": (("pi-nfs", "ganesha.conf"), "192.168.1.0/24", "*", "whole world"),
     "other VLAN": (("pi-nfs", "ganesha.conf"), "192.168.1.0/24", "192.168.10.0/24", "its address is 192.168.1.51"),
     "another path": (("pi-nfs", "ganesha.conf"), "Path = /srv/nfs;", "Path = /srv/other;", "not exported"),
+    "for writing": (("pi-nfs", "ganesha.conf"), "Access_Type = RO", "Access_Type = RW", "nobody for reading alone"),
+    "as nobody": (("pi-nfs", "ganesha.conf"), "No_Root_Squash", "Root_Squash", "not exported to root by NFS 3"),
     "32 bits": (("pi-boot", "a1b2c351_config.txt"), "arm_64bit=1", "arm_64bit=0", "32 bits"),
 }
 

@@ -150,7 +150,7 @@ def test_a_machine_that_does_not_come_back_from_its_reset_is_told():
 
 def test_time_outlives_the_process(tmp_path: Path):
     file = tmp_path / "world.json"
-    world = a_world(file=file)
+    world = World(lab(), file=file)  # nobody wrote a card: nothing boots meanwhile
     with world.change():
         world.clock.let_pass(1234.5)
     assert World(lab(), file=file).clock.now == 1234.5

@@ -12,6 +12,7 @@ from pulumi_command.remote import Command
 
 from components.bindings import kubernetes, ssh
 from model.ainur import BootstrapNodePlan, BootstrapPlan
+from model.gitops import MIRROR_APP, GitopsClusterPlan, MirrorPlan
 from render import k3s
 
 TOKEN = "iluvatar:ainur:BootstrapCluster"
@@ -31,6 +32,8 @@ class BootstrapCluster(pulumi.ComponentResource):
     """By which mark the kubeconfig was read (`stacks.renewal`)."""
     ready: Command
     """Gate: every Vala is Ready and votes in etcd."""
+    complete: Command
+    """Gate: every node is Ready; there once the Maiar were asked for."""
 
     def __init__(
         self,
@@ -62,12 +65,17 @@ class BootstrapCluster(pulumi.ComponentResource):
         )
         self.register_outputs({"kubeconfig": self.kubeconfig})
 
-    def join_maiar(self, after: Sequence[pulumi.Resource]) -> Command:
-        """Wait for the agents, which boot once `after` stands, and join them; gate: every node is Ready."""
+    def join_maiar(self, after: Sequence[pulumi.Resource]) -> None:
+        """Wait for the agents, which boot once `after` stands, and join them."""
         self._keys |= {node.name: self._host_key(node, after) for node in self._plan.maiar}
         joined = [self._join(node, after) for node in self._plan.maiar]
         text = k3s.ready(self._plan, self._plan.nodes)
-        return self._run("ready", self._plan.first, text, after=[self.ready, *joined])
+        self.complete = self._run("ready", self._plan.first, text, after=[self.ready, *joined])
+
+    def mirror_has(self, plan: GitopsClusterPlan, mirror: MirrorPlan, after: Sequence[pulumi.Resource]) -> Command:
+        """Gate: the Git mirror holds what `plan`'s engine will ask it for."""
+        text = k3s.mirror_has(MIRROR_APP, mirror.upstream, plan.revision)
+        return self._run(f"mirror-{plan.cluster}", self._plan.first, text, after=after)
 
     def root_certificate(self) -> pulumi.Output[str]:
         """The lab's own authority, PEM."""

@@ -30,6 +30,7 @@ class ArgoCD(pulumi.ComponentResource):
         *,
         provider: kubernetes.Provider,
         after: Sequence[pulumi.Resource],
+        authority: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(ARGOCD, name, None, opts)
@@ -41,7 +42,12 @@ class ArgoCD(pulumi.ComponentResource):
         # Argo CD runs here, and it is Argo CD's from now on: a destroyed stack leaves it standing
         body = manifests.namespace(plan.chart.namespace)
         namespace = kubernetes.KubernetesObject(f"gitops-namespace-{key}", body, options(*after, kept=True))
-        release = helm.seed(f"gitops-argo-cd-{key}", plan.chart, options(namespace), adopted=True)
+        before: list[pulumi.Resource] = [namespace]
+        if plan.mirror and authority is not None:
+            # Before Argo CD, whose pods mount it; its values leave it out (configs.tls.create), so that one writes it
+            body = argocd.trust(plan, plan.mirror, authority)
+            before = [kubernetes.KubernetesObject(f"gitops-trust-{key}", body, options(namespace, kept=True))]
+        release = helm.seed(f"gitops-argo-cd-{key}", plan.chart, options(*before), adopted=True)
         project = kubernetes.KubernetesObject(f"gitops-project-{key}", argocd.project(plan), options(release))
         self.seeded = [
             kubernetes.KubernetesObject(

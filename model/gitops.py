@@ -18,6 +18,8 @@ class GitopsCluster(Shape):
 
     categories: tuple[Name, ...] = ()
     """Folders under `gitops/<environment>/<cluster>/`; each app in one is a folder."""
+    source: Literal["upstream", "mirror"] = "upstream"
+    """Argo CD: `mirror` = the bootstrap cluster's copy of the repository, which answers while the way out is down."""
 
 
 class Gitops(Shape):
@@ -39,6 +41,24 @@ class Gitops(Shape):
     """By cluster name."""
 
 
+MIRROR_APP = "git-mirror"
+"""The app of the bootstrap cluster that mirrors the repository; its namespace and workload have this name, too."""
+
+
+TRUST = "argocd-tls-certs-cm"
+"""Whose certificates Argo CD believes, by host (Argo CD, "Repositories using self-signed TLS certificates")."""
+
+
+@dataclass(frozen=True)
+class MirrorPlan:
+    """The copy of the repository that a cluster reads."""
+
+    upstream: str
+    """What it is a copy of."""
+    host: str
+    """Its name in the bootstrap cluster's zone; its certificate is of the lab's own authority."""
+
+
 @dataclass(frozen=True)
 class GitopsClusterPlan:
     """The engine on one cluster, every value decided."""
@@ -46,7 +66,10 @@ class GitopsClusterPlan:
     cluster: str
     engine: Literal["argocd", "flux"]
     repository: str
+    """Where this cluster fetches from: the repository, or its mirror."""
     revision: str
+    mirror: MirrorPlan | None
+    """Argo CD: whose first content is brought before the engine is seeded. None: it reads the repository itself."""
     chart: Chart
     """The engine's own chart, as the folder that will manage it pins it."""
     instance: Chart | None
@@ -78,17 +101,19 @@ FLUX_INSTANCE_APP = "flux-instance"
 """The app folder that tells Flux what to reconcile (flux-operator, "FluxInstance")."""
 
 
-def plan_gitops(gitops: Gitops, environment: str, tree: Tree) -> tuple[GitopsClusterPlan, ...]:
-    """Decide what is seeded on each cluster.
+def plan_gitops(gitops: Gitops, environment: str, tree: Tree, apps_zone: str | None) -> tuple[GitopsClusterPlan, ...]:
+    """Decide what is seeded on each cluster. `apps_zone`: of the bootstrap cluster's applications.
 
     Errors: LookupError when the engine's folder is missing (a law says so first).
     """
+    mirror = MirrorPlan(gitops.repository, f"{MIRROR_APP}.{apps_zone}") if apps_zone else None
     return tuple(
         GitopsClusterPlan(
             cluster=name,
             engine=gitops.engine,
-            repository=gitops.repository,
+            repository=_mirrored(mirror) if mirror and cluster.source == "mirror" else gitops.repository,
             revision=gitops.revision,
+            mirror=mirror if cluster.source == "mirror" else None,
             chart=seed(tree, name, ENGINE_APP[gitops.engine]),
             instance=seed(tree, name, FLUX_INSTANCE_APP) if gitops.engine == "flux" else None,
             verify_key=gitops.verify.key if gitops.verify else None,
@@ -98,3 +123,9 @@ def plan_gitops(gitops: Gitops, environment: str, tree: Tree) -> tuple[GitopsClu
         )
         for name, cluster in sorted(gitops.clusters.items())
     )
+
+
+def _mirrored(mirror: MirrorPlan) -> str:
+    """The mirror's URL: the repository keeps its last name."""
+    name = mirror.upstream.rstrip("/").replace(":", "/").rpartition("/")[2].removesuffix(".git")
+    return f"https://{mirror.host}/{name}.git"

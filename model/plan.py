@@ -9,7 +9,7 @@ from model.addresses import NetworkPlan, hosts, plan_network
 from model.ainur import BootstrapPlan, plan_bootstrap
 from model.edge import EdgePlan, plan_edge
 from model.environment import Environment
-from model.gitops import GitopsClusterPlan, plan_gitops
+from model.gitops import TRUST, GitopsClusterPlan, plan_gitops
 from model.netboot import NETBOOT_NAMESPACE, boot_entries
 from model.power import PowerPlan, plan_power
 from model.talos import ClusterPlan, plan_cluster
@@ -60,7 +60,8 @@ def plan(environment: Environment, tree: Tree) -> Plan:
         if environment.edge.gateways:
             gateway_controller = seed(tree, cluster.name, "envoy-gateway")
     edge = plan_edge(environment.edge, environment.domain)
-    gitops = plan_gitops(environment.gitops, environment.name, tree) if environment.gitops else ()
+    apps = bootstrap.apps_zone if bootstrap else None
+    gitops = plan_gitops(environment.gitops, environment.name, tree, apps) if environment.gitops else ()
     return Plan(
         name=environment.name,
         domain=environment.domain,
@@ -102,6 +103,8 @@ def _leftovers(
         found += [_release(one.cluster, chart) for chart in (one.chart, one.instance) if chart]
         found.append(f"{one.cluster}/object/Namespace/{one.chart.namespace}")
         found += [f"{one.cluster}/object/Secret/{one.chart.namespace}/{name}" for name in one.keys]
+        if one.mirror:
+            found.append(f"{one.cluster}/object/ConfigMap/{one.chart.namespace}/{TRUST}")
     return tuple(sorted(found))
 
 

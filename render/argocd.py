@@ -5,7 +5,7 @@ Owns the objects. Refuses to delete what runs: removing a category from the data
 
 from typing import Any
 
-from model.gitops import GitopsClusterPlan
+from model.gitops import TRUST, GitopsClusterPlan, MirrorPlan
 
 Manifest = dict[str, Any]
 
@@ -25,6 +25,20 @@ def project(plan: GitopsClusterPlan) -> Manifest:
             "destinations": [{"server": HERE, "namespace": "*"}],
             "clusterResourceWhitelist": [{"group": "*", "kind": "*"}],
         },
+    }
+
+
+def trust(plan: GitopsClusterPlan, mirror: MirrorPlan, authority: Any) -> Manifest:
+    """The mirror's host, with the authority (PEM, or an Output of it) that its certificate is of."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": TRUST,
+            "namespace": plan.chart.namespace,
+            "labels": {"app.kubernetes.io/name": TRUST, "app.kubernetes.io/part-of": "argocd"},
+        },
+        "data": {mirror.host: authority},
     }
 
 

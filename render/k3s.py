@@ -4,6 +4,8 @@ Owns the commands' texts, POSIX sh, each idempotent, and what each says when it 
 a failing command prints its whole text, so a secret comes on stdin. Installs nothing: that is cloud-init's.
 """
 
+import shlex
+
 from model.ainur import KEEP, NVME_MOUNT, BootstrapNodePlan, BootstrapPlan
 from render.k3s_config import CA
 
@@ -148,6 +150,26 @@ ROOT_CERTIFICATE = f"sudo cat {KEEP}/pki/root.crt"
 
 TRUST = f"{BASE}sudo install -D -m 0644 /dev/stdin {CA}\n"
 """Keeps the root certificate, which comes on stdin, where a further server's API server reads it."""
+
+
+def mirror_has(app: str, upstream: str, revision: str) -> str:
+    """Let the Git mirror fetch now, and see the revision in it; waits half an hour at most, and says why in vain.
+
+    2 is the mirror's word for a revision that upstream has not: waiting brings it no nearer.
+    """
+    fetch = f"sudo k3s kubectl -n {app} exec deploy/{app} -- /usr/local/lib/{app}/fetch.sh {shlex.quote(revision)}"
+    return f"""\
+{BASE}n=0 code=0
+until said=$({fetch} 2>&1) || code=$?; case $code in 0) true ;; *) false ;; esac; do
+  case $code in 2) die "the Git mirror cannot have it: $said
+  push it, or name another gitops.revision" ;; esac
+  n=$((n + 1)) code=0
+  case $n in {_ROUNDS}) die "after half an hour the Git mirror has no {revision} of {upstream}: $said
+  does Ainur reach it, and does {app} run there? until then gitops.clusters.<name>.source: upstream" ;; esac
+  sleep 30
+done
+echo "$said"
+"""
 
 
 def _cloud_init(node: BootstrapNodePlan) -> str:

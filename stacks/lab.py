@@ -3,6 +3,8 @@
 Owns wiring: which realm waits for which gate of another. Refuses values: they are all decided in the plan.
 """
 
+from typing import Any
+
 import pulumi
 
 from components.ainur import BootstrapCluster
@@ -11,6 +13,7 @@ from components.cilium import Cilium
 from components.ea import BootServices, Network
 from components.edge import Cloudflare, Gateways
 from components.gitops import ArgoCD, Flux
+from model.gitops import GitopsClusterPlan
 from model.plan import Plan
 from stacks import deployed, exports, renewal, secrets
 from stacks.door import enter
@@ -24,7 +27,7 @@ def build() -> None:
     ssh_key = secrets.read(secrets.SSH_KEY, config) if environment.bootstrap else None
     token = secrets.read(secrets.CLOUDFLARE, config) if environment.edge.cloudflare else None
     ainur, bootable = _ainur(plan, ssh_key)
-    arda = _arda(plan, bootable, token, secrets.of_flux(environment, config))
+    arda = _arda(plan, ainur, bootable, token, secrets.of_flux(environment, config))
     exports.publish(plan, ainur, arda)
     exports.publish_deployed(plan, ainur, registered)
 
@@ -50,8 +53,16 @@ def _ainur(plan: Plan, ssh_key: pulumi.Output[str] | None) -> tuple[BootstrapClu
     return ainur, bootable
 
 
+def _from_mirror(plan: GitopsClusterPlan, ainur: BootstrapCluster | None) -> tuple[list[pulumi.Resource], Any]:
+    """What Argo CD waits for where it reads Ainur's mirror, and the authority that it believes there."""
+    if plan.mirror is None or ainur is None:
+        return [], None
+    return [ainur.mirror_has(plan, plan.mirror, [ainur.complete])], ainur.root_certificate()
+
+
 def _arda(
     plan: Plan,
+    ainur: BootstrapCluster | None,
     bootable: list[pulumi.Resource],
     token: pulumi.Output[str] | None,
     of_flux: dict[str, pulumi.Output[str]],
@@ -78,5 +89,6 @@ def _arda(
     if gitops and gitops.engine == "flux":
         Flux("arda-gitops", gitops, plan.name, provider=arda.provider, after=seeds, secrets=of_flux)
     elif gitops:
-        ArgoCD("arda-gitops", gitops, provider=arda.provider, after=seeds)
+        filled, authority = _from_mirror(gitops, ainur)
+        ArgoCD("arda-gitops", gitops, provider=arda.provider, after=[*seeds, *filled], authority=authority)
     return arda

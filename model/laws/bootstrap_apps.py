@@ -1,6 +1,7 @@
-"""Laws of Ainur's applications that repeat what the environment says: the mirrored repository, the count of replicas.
+"""Laws of Ainur's applications that repeat what the environment says: the mirrored repository and who reads it, the
+count of replicas.
 
-Owns those two. Refuses names and logins (`hosts`, `identity`).
+Owns those. Refuses names and logins (`hosts`, `identity`).
 """
 
 from collections.abc import Iterator
@@ -35,6 +36,30 @@ def mirror_mirrors_the_repository(env: Environment, tree: Tree) -> Iterator[Brea
                 )
                 hint = f"write url={env.gitops.repository} in its configMapGenerator"
                 yield Breach(f"gitops.clusters.{cluster}", message[:230], hint[:190], "gitops.repository")
+
+
+@tree_law("gitops-mirror-missing", unless=("gitops-yaml", "gitops-cluster-unknown"))
+def mirror_is_there(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """A cluster that reads the mirror runs Argo CD, and another one, the bootstrap cluster, runs the app git-mirror."""
+    for name, cluster in sorted(env.gitops.clusters.items()) if env.gitops else ():
+        if cluster.source != "mirror":
+            continue
+        path, serving = f"gitops.clusters.{name}.source", env.bootstrap.name if env.bootstrap else None
+        if serving is None:
+            message, hint = f"{name} reads the Git mirror, and there is no bootstrap cluster to run it", ""
+        elif serving == name:
+            message, hint = f"{name} would read the mirror that it runs itself: empty, it could not even start it", ""
+        elif env.gitops and env.gitops.engine != "argocd":
+            message, hint = (
+                f"{name} reads the Git mirror, and {env.gitops.engine} fetches artefacts, which none holds",
+                "",
+            )
+        elif not any(app == MIRROR for _, _, app in _apps(env, tree)):
+            message = f"{name} reads the Git mirror, and {serving} runs no app {MIRROR}"
+            hint = f", or add the folder gitops/{env.name}/{serving}/<category>/{MIRROR}"
+        else:
+            continue
+        yield Breach(path, message, f"source: upstream{hint}", "bootstrap")
 
 
 def _mirrored(text: str | None) -> Iterator[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.world import (
+    git_mirror,
     kube_apps,
     kube_folders,
     kube_health,
@@ -129,10 +130,10 @@ def _options(spec: Body) -> frozenset[str]:
 def _fetched(cluster: Cluster, url: str, revision: str) -> Path:
     gitops = cluster.world.environment.get("gitops") or {}
     error = "error getting directories from repo: error retrieving Git files: rpc error: code = Internal desc = "
-    if url != gitops.get("repository") or cluster.world.repository is None:
-        raise _Trouble(
-            "ApplicationGenerationFromParamsError", f"{error}failed to list refs: repository not found: {url}"
-        )
+    refused = None if url == gitops.get("repository") else git_mirror.refuses(cluster.world, cluster, url)
+    if refused or cluster.world.repository is None:
+        refused = refused or f"failed to list refs: repository not found: {url}"
+        raise _Trouble("ApplicationGenerationFromParamsError", f"{error}{refused}")
     if revision not in ("HEAD", "", str(gitops.get("revision", "main"))):
         text = f"{error}unable to resolve '{revision}' to a commit SHA"
         raise _Trouble("ApplicationGenerationFromParamsError", text)

@@ -21,7 +21,7 @@ def steps(plan: Plan) -> list[Step]:
         found += cluster.network(plan, plan.cluster)
     found += edge.cloudflare(plan)
     if plan.cluster:
-        found += edge.gateways(plan, plan.cluster.name)
+        found += [*edge.gateways(plan, plan.cluster.name), *bootstrap.mirrors(plan)]
         found += gitops.engine(plan, plan.cluster.name, f"secret/{plan.cluster.name}.kubeconfig")
     return found
 

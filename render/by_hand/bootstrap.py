@@ -4,6 +4,7 @@ Owns these steps. Refuses the texts that run on a Pi, which are `render.k3s`'.
 """
 
 from model.ainur import BootstrapNodePlan, BootstrapPlan
+from model.gitops import MIRROR_APP, GitopsClusterPlan, MirrorPlan
 from model.netboot import NETBOOT_NAMESPACE
 from model.plan import Plan
 from render import boot_files as published_files
@@ -107,6 +108,26 @@ def _pinned(lab: BootstrapPlan, node: BootstrapNodePlan) -> tuple[str, ...]:
 def _known(node: BootstrapNodePlan) -> tuple[str, ...]:
     """What the program asks of a Pi from the outside; by hand ssh itself holds the key against known_hosts."""
     return (*(() if node.host_key else (k3s.pinned(node),)), f"ainur-reach-{node.name}")
+
+
+def mirrors(plan: Plan) -> list[Step]:
+    """The Git mirror's first content, and its authority, for each cluster that reads it."""
+    lab = plan.bootstrap
+    if lab is None:
+        return []
+    return [_mirror(lab, one, one.mirror) for one in plan.gitops if one.mirror]
+
+
+def _mirror(lab: BootstrapPlan, reader: GitopsClusterPlan, mirror: MirrorPlan) -> Step:
+    first, text = lab.first, f"{lab.name}/mirror-{reader.cluster}.sh"
+    commands = (
+        f'{_ssh(lab, first)} "$(cat {text})"',
+        f"{_ssh(lab, first)} '{k3s.ROOT_CERTIFICATE}' > {lab.name}/root.crt",
+    )
+    does = (f"ainur-mirror-{reader.cluster}-{first.name}", f"ainur-ca-{first.name}")
+    why = f"{reader.cluster} reads {reader.repository}, which is certified by the lab's own authority."
+    texts = {text: k3s.mirror_has(MIRROR_APP, mirror.upstream, reader.revision)}
+    return Step(f"{lab.name}: the Git mirror's first content", why, commands, does, texts)
 
 
 def _ssh(lab: BootstrapPlan, node: BootstrapNodePlan) -> str:

@@ -4,7 +4,7 @@ Owns these steps. Refuses what runs: from here on the engine reconciles it.
 """
 
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET
-from model.gitops import GitopsClusterPlan
+from model.gitops import TRUST, GitopsClusterPlan
 from model.plan import Plan
 from render import argocd, flux, manifests
 from render.by_hand.step import Step, applied, installed
@@ -24,10 +24,21 @@ def engine(plan: Plan, cluster: str, kubeconfig: str) -> list[Step]:
         for category, folder in gitops.categories:
             bodies[f"gitops-apps-{cluster}-{category}"] = argocd.application_set(gitops, category, folder)
         rest, objects = applied(kubeconfig, cluster, bodies)
-        does = (space, f"gitops-argo-cd-{cluster}", *bodies)
+        trust = _trust(plan, gitops, kubeconfig)
+        does = (space, *([f"gitops-trust-{cluster}"] if trust else []), f"gitops-argo-cd-{cluster}", *bodies)
         why = f"Argo CD, then an ApplicationSet a category: it reads {gitops.repository} at {gitops.revision}."
-        return [Step(f"{cluster}: Argo CD", why, (*first, command, *rest), does, files | objects)]
+        return [Step(f"{cluster}: Argo CD", why, (*first, *trust, command, *rest), does, files | objects)]
     return [_flux(plan, gitops, kubeconfig, (*first, command), files)]
+
+
+def _trust(plan: Plan, gitops: GitopsClusterPlan, kubeconfig: str) -> tuple[str, ...]:
+    """Whom Argo CD believes at the mirror; made of the certificate that was read from the first server."""
+    if gitops.mirror is None or plan.bootstrap is None:
+        return ()
+    made = f"kubectl -n {gitops.chart.namespace} create configmap {TRUST} --dry-run=client -o yaml"
+    labelled = "kubectl label --local -f - -o yaml app.kubernetes.io/part-of=argocd"
+    where = f"--from-file={gitops.mirror.host}={plan.bootstrap.name}/root.crt"
+    return (f"{made} {where} | {labelled} | kubectl --kubeconfig {kubeconfig} apply --server-side -f -",)
 
 
 def _flux(

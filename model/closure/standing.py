@@ -12,7 +12,7 @@ from model.closure.things import ANYWHERE, DEFAULT_CLASS, KIND, Thing
 from model.edge import GATEWAY_CLASS, TUNNEL_SECRET, WILDCARD_SECRET
 from model.environment import Environment
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET
-from model.gitops import ENGINE_APP, FLUX_INSTANCE_APP
+from model.gitops import ENGINE_APP, FLUX_INSTANCE_APP, TRUST
 from model.netboot import BOOT_CONFIG_MAPS, NETBOOT_NAMESPACE
 from model.tree import Chart, Tree, apps, chart
 
@@ -81,6 +81,8 @@ def _engine(env: Environment, tree: Tree, cluster: str) -> Iterator[Thing]:
     if gitops.engine == "argocd":
         yield Thing("AppProject", engine.namespace, cluster)
         yield from (Thing("ApplicationSet", engine.namespace, category) for category in own.categories)
+        if own.source == "mirror" and env.bootstrap:
+            yield Thing("ConfigMap", engine.namespace, TRUST)
         return
     given = {
         VERIFY_SECRET: gitops.verify is not None and gitops.verify.key is not None,

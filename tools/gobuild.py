@@ -60,12 +60,17 @@ def pin_of(name: str, pins: Path = PINS) -> Pin:
     """The pin of the tool `name`; LookupError when no module under `pins` has it."""
     for go_mod in sorted(pins.glob("*/go.mod")):
         directives = list(_directives(go_mod.read_text(encoding="utf-8")))
-        for package in (rest for verb, rest in directives if verb == "tool" and rest.rpartition("/")[2] == name):
+        for package in (rest for verb, rest in directives if verb == "tool" and _program(rest) == name):
             required = dict(rest.split()[:2] for verb, rest in directives if verb == "require")
             module = max((path for path in required if f"{package}/".startswith(f"{path}/")), key=len, default="")
             go = next(rest for verb, rest in directives if verb == "go")
             return Pin(name, package, required.get(module, OURS), go, go_mod.parent)
     raise LookupError(f"no module under {pins} pins a tool named {name}")
+
+
+def _program(package: str) -> str:
+    """What `go build` calls a package's program: its folder, but for a major version's."""
+    return re.sub(r"/v\d+$", "", package).rpartition("/")[2]
 
 
 def _directives(go_mod: str) -> Iterator[tuple[str, str]]:

@@ -141,6 +141,8 @@ def pinned() -> set[Pin]:
             found |= {(name, version) for version in stack_pins(name)}
         elif name.startswith("gitops/") and name.endswith(".yaml"):
             found |= {(name, version) for version in folder_pins(name)}
+        elif name == "tools/crds.yaml":
+            found |= {(name, pin["version"]) for pin in yaml.safe_load(read(name))["modules"]}
         elif name == "requirements.in":
             found |= {(name, version) for version in re.findall(r"==\s*([^\s#]+)", read(name))}
     return found
@@ -179,7 +181,8 @@ def _data(name: str) -> str:
 
 
 def _customs(name: str) -> list[dict]:
-    return [manager for manager in CONFIG["customManagers"] if matches(manager["managerFilePatterns"], name)]
+    reading = [manager for manager in CONFIG["customManagers"] if "# renovate:" in manager["matchStrings"][0]]
+    return [manager for manager in reading if matches(manager["managerFilePatterns"], name)]
 
 
 def test_the_managers_that_are_set_up_are_those_that_are_enabled() -> None:

@@ -26,12 +26,13 @@ BASE = """\
 set -eu
 die() { echo "$*" >&2; exit 1; }
 """
+# ssh-keyscan has no word for a host that is off or refuses
 _SCAN = """\
 n=0
 until said=$(ssh-keyscan -t {short} -T 10 {address} 2>&1 || true)
   key=$(printf '%s\\n' "$said" | grep '^{address} {kind} '); do
   n=$((n + 1))
-  case $n in 60) die "{name} does not answer over SSH at {address}, for half an hour: $said
+  case $n in 60) die "{name} does not answer over SSH at {address}, for half an hour: ${{said:-nothing listens there}}
   is it switched on, is its cable in? ./lab boot shows what it does from power-on" ;; esac
   sleep 20
 done

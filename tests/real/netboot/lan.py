@@ -57,11 +57,17 @@ class Lan:
 
     def run(self, machine: str, *command: str, stdin: str = "", timeout: float = 60) -> str:
         """What a command says; one that fails is an AssertionError with all it said."""
-        done = subprocess.run(
-            self._inside(machine, command), input=stdin, capture_output=True, text=True, timeout=timeout, check=False
-        )
+        done = self.attempt(machine, *command, stdin=stdin, timeout=timeout)
         assert done.returncode == 0, f"{shlex.join(command)} on {machine}: {done.stdout}\n{done.stderr}"
         return done.stdout
+
+    def attempt(
+        self, machine: str, *command: str, stdin: str = "", timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a command that may fail."""
+        return subprocess.run(
+            self._inside(machine, command), input=stdin, capture_output=True, text=True, timeout=timeout, check=False
+        )
 
     def start(self, name: str, machine: str, *command: str) -> None:
         """Starts a program that stays; what it says is `log(name)`."""

@@ -18,7 +18,7 @@ FLUX = "iluvatar:gitops:Flux"
 
 
 class ArgoCD(pulumi.ComponentResource):
-    """Argo CD on one cluster, with its project and one ApplicationSet a category."""
+    """Argo CD on one cluster, with a project and an ApplicationSet a category."""
 
     seeded: list[pulumi.Resource]
     """The ApplicationSets: from here on Argo CD works by itself."""
@@ -48,13 +48,12 @@ class ArgoCD(pulumi.ComponentResource):
             body = argocd.trust(plan, plan.mirror, authority)
             before = [kubernetes.KubernetesObject(f"gitops-trust-{key}", body, options(namespace, kept=True))]
         release = helm.seed(f"gitops-argo-cd-{key}", plan.chart, options(*before), adopted=True)
-        project = kubernetes.KubernetesObject(f"gitops-project-{key}", argocd.project(plan), options(release))
-        self.seeded = [
-            kubernetes.KubernetesObject(
-                f"gitops-apps-{key}-{category}", argocd.application_set(plan, category, folder), options(project)
-            )
-            for category, folder in plan.categories
-        ]
+        self.seeded = []
+        for category, folder in plan.categories:
+            body = argocd.project(plan, category)
+            project = kubernetes.KubernetesObject(f"gitops-project-{key}-{category}", body, options(release))
+            body = argocd.application_set(plan, category, folder)
+            self.seeded.append(kubernetes.KubernetesObject(f"gitops-apps-{key}-{category}", body, options(project)))
         self.register_outputs({})
 
 

@@ -80,8 +80,8 @@ def _edge(edge: EdgePlan) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _seeds(one: GitopsClusterPlan) -> Iterator[tuple[str, Mapping[str, Any]]]:
     if one.engine != "argocd":
         return
-    yield f"gitops-project-{one.cluster}", argocd.project(one)
     for category, folder in one.categories:
+        yield f"gitops-project-{one.cluster}-{category}", argocd.project(one, category)
         yield f"gitops-apps-{one.cluster}-{category}", argocd.application_set(one, category, folder)
 
 

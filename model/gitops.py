@@ -3,6 +3,7 @@
 Owns the shape. The folders themselves are handed in as data (`model.tree`); nothing here reads a disk.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -82,6 +83,8 @@ class GitopsClusterPlan:
     """Flux: whether it logs in to pull."""
     categories: tuple[tuple[str, str], ...]
     """(category, folder in the repository), sorted."""
+    closed: Mapping[str, tuple[str, ...]]
+    """Argo CD: category → namespaces that its apps may not write (`model.projects`)."""
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -95,14 +98,25 @@ class GitopsClusterPlan:
         return self.repository.startswith("oci://")
 
 
+def project(cluster: str, category: str) -> str:
+    """The AppProject of a category; not its name alone, for Argo CD makes one called `default` itself."""
+    return f"{cluster}-{category}"
+
+
 ENGINE_APP = {"argocd": "argo-cd", "flux": "flux-operator"}
 """The app folder that holds the engine itself."""
 FLUX_INSTANCE_APP = "flux-instance"
 """The app folder that tells Flux what to reconcile (flux-operator, "FluxInstance")."""
 
 
-def plan_gitops(gitops: Gitops, environment: str, tree: Tree, apps_zone: str | None) -> tuple[GitopsClusterPlan, ...]:
-    """Decide what is seeded on each cluster. `apps_zone`: of the bootstrap cluster's applications.
+def plan_gitops(
+    gitops: Gitops,
+    environment: str,
+    tree: Tree,
+    apps_zone: str | None,
+    closed: Mapping[str, Mapping[str, tuple[str, ...]]],
+) -> tuple[GitopsClusterPlan, ...]:
+    """Decide what is seeded on each cluster. `apps_zone`: of the bootstrap cluster's applications; `closed` by cluster.
 
     Errors: LookupError when the engine's folder is missing (a law says so first).
     """
@@ -120,6 +134,7 @@ def plan_gitops(gitops: Gitops, environment: str, tree: Tree, apps_zone: str | N
             sops=gitops.secrets == "sops",
             registry_login=gitops.registry_login,
             categories=tuple((c, f"gitops/{environment}/{name}/{c}") for c in sorted(cluster.categories)),
+            closed=closed[name],
         )
         for name, cluster in sorted(gitops.clusters.items())
     )

@@ -12,6 +12,7 @@ from model.environment import Environment
 from model.gitops import TRUST, GitopsClusterPlan, plan_gitops
 from model.netboot import NETBOOT_NAMESPACE, boot_entries
 from model.power import PowerPlan, plan_power
+from model.projects import closed
 from model.talos import ClusterPlan, plan_cluster
 from model.tree import Chart, Tree, seed
 
@@ -61,7 +62,10 @@ def plan(environment: Environment, tree: Tree) -> Plan:
             gateway_controller = seed(tree, cluster.name, "envoy-gateway")
     edge = plan_edge(environment.edge, environment.domain)
     apps = bootstrap.apps_zone if bootstrap else None
-    gitops = plan_gitops(environment.gitops, environment.name, tree, apps) if environment.gitops else ()
+    gitops = ()
+    if environment.gitops:
+        limits = {name: closed(environment, tree, name) for name in environment.gitops.clusters}
+        gitops = plan_gitops(environment.gitops, environment.name, tree, apps, limits)
     return Plan(
         name=environment.name,
         domain=environment.domain,

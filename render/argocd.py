@@ -1,4 +1,4 @@
-"""Argo CD's seed: the project and one ApplicationSet a category, so that a new app is a new folder and nothing else.
+"""Argo CD's seed: one project and one ApplicationSet a category, so that a new app is a new folder and nothing else.
 
 Owns the objects. Refuses to delete what runs: removing a category from the data leaves its applications' resources.
 """
@@ -6,24 +6,45 @@ Owns the objects. Refuses to delete what runs: removing a category from the data
 from typing import Any
 
 from model.gitops import TRUST, GitopsClusterPlan, MirrorPlan
+from model.gitops import project as name_of
 
 Manifest = dict[str, Any]
 
 HERE = "https://kubernetes.default.svc"
 """The cluster Argo CD runs on."""
+SYNC_OPTIONS = ("CreateNamespace=true", "ServerSideApply=true", "SkipDryRunOnMissingResource=true")
+"""The last: an object whose kind another app brings waits for it by itself, not with all that lies beside it."""
+RETRY = {
+    "limit": -1,
+    "refresh": True,
+    "backoff": {"duration": "10s", "factor": 2, "maxDuration": "5m"},
+}
+"""Without end, because nothing else orders apps. `refresh`: each try takes what is in Git by then; else a folder that
+never applies keeps out its own correction (Argo CD 3.2, #11494)."""
 
 
-def project(plan: GitopsClusterPlan) -> Manifest:
-    """The project of a cluster's applications: this repository, this cluster, nothing else."""
+OWN_KINDS = ("AppProject", "Application", "ApplicationSet")
+"""What no folder holds: with one of its own, an app would write its limits itself."""
+NO_APP_S = {"": ("Node",), "certificates.k8s.io": ("CertificateSigningRequest",)}
+"""API group → cluster-wide kinds that are machines' and kubelets' business. What charts bring is all allowed, such as
+CRDs, roles and classes: a new app is a new folder and nothing else."""
+
+
+def project(plan: GitopsClusterPlan, category: str) -> Manifest:
+    """The project of a category's applications: this repository, this cluster, its own namespaces and new ones."""
+    closed = [{"server": HERE, "namespace": f"!{name}"} for name in plan.closed[category]]
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "AppProject",
-        "metadata": {"name": plan.cluster, "namespace": plan.chart.namespace},
+        "metadata": {"name": name_of(plan.cluster, category), "namespace": plan.chart.namespace},
         "spec": {
-            "description": f"What runs on {plan.cluster}",
+            "description": f"What {category} runs on {plan.cluster}",
             "sourceRepos": [plan.repository],
-            "destinations": [{"server": HERE, "namespace": "*"}],
+            # One that says no wins over all that say yes (Argo CD, "Projects")
+            "destinations": [{"server": HERE, "namespace": "*"}, *closed],
             "clusterResourceWhitelist": [{"group": "*", "kind": "*"}],
+            "clusterResourceBlacklist": [{"group": g, "kind": k} for g, kinds in NO_APP_S.items() for k in kinds],
+            "namespaceResourceBlacklist": [{"group": "argoproj.io", "kind": kind} for kind in OWN_KINDS],
         },
     }
 
@@ -65,7 +86,7 @@ def application_set(plan: GitopsClusterPlan, category: str, folder: str) -> Mani
             "template": {
                 "metadata": {"name": "{{ .path.basename }}", "labels": {"category": category}},
                 "spec": {
-                    "project": plan.cluster,
+                    "project": name_of(plan.cluster, category),
                     "source": {
                         "repoURL": plan.repository,
                         "targetRevision": plan.revision,
@@ -74,7 +95,8 @@ def application_set(plan: GitopsClusterPlan, category: str, folder: str) -> Mani
                     "destination": {"server": HERE, "namespace": category},
                     "syncPolicy": {
                         "automated": {"prune": True, "selfHeal": True},
-                        "syncOptions": ["CreateNamespace=true", "ServerSideApply=true"],
+                        "syncOptions": [*SYNC_OPTIONS],
+                        "retry": RETRY,
                     },
                 },
             },

@@ -12,7 +12,7 @@ from model.closure.things import ANYWHERE, DEFAULT_CLASS, KIND, Thing
 from model.edge import GATEWAY_CLASS, TUNNEL_SECRET, WILDCARD_SECRET
 from model.environment import Environment
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET
-from model.gitops import ENGINE_APP, FLUX_INSTANCE_APP, TRUST
+from model.gitops import ENGINE_APP, FLUX_INSTANCE_APP, TRUST, project
 from model.netboot import BOOT_CONFIG_MAPS, NETBOOT_NAMESPACE
 from model.tree import Chart, Tree, apps, chart
 
@@ -79,7 +79,7 @@ def _engine(env: Environment, tree: Tree, cluster: str) -> Iterator[Thing]:
         return
     yield Thing("Namespace", "", engine.namespace)
     if gitops.engine == "argocd":
-        yield Thing("AppProject", engine.namespace, cluster)
+        yield from (Thing("AppProject", engine.namespace, project(cluster, one)) for one in own.categories)
         yield from (Thing("ApplicationSet", engine.namespace, category) for category in own.categories)
         if own.source == "mirror" and env.bootstrap:
             yield Thing("ConfigMap", engine.namespace, TRUST)

@@ -20,6 +20,7 @@ from rehearsal.world import (
     kube_health,
     kube_helm,
     kube_pods,
+    kube_projects,
     kube_services,
     kube_sync,
     kube_tunnel,
@@ -212,12 +213,9 @@ def _permitted(cluster: Cluster, body: Body) -> None:
     url = (spec.get("source") or {}).get("repoURL", "")
     if not any(fnmatch.fnmatchcase(url, pattern) for pattern in project["spec"].get("sourceRepos") or ()):
         raise _unfit(f"application repo {url} is not permitted in project '{spec['project']}'")
-    for allowed in project["spec"].get("destinations") or ():
-        here = fnmatch.fnmatchcase(server, allowed.get("server") or allowed.get("name") or "")
-        if here and fnmatch.fnmatchcase(wanted, allowed.get("namespace", "*")):
-            return
-    where = f"application destination server '{server}' and namespace '{wanted}'"
-    raise _unfit(f"{where} do not match any of the allowed destinations in project '{spec['project']}'")
+    if not kube_projects.reaches(project, server, wanted):
+        where = f"application destination server '{server}' and namespace '{wanted}'"
+        raise _unfit(f"{where} do not match any of the allowed destinations in project '{spec['project']}'")
 
 
 def _unfit(message: str) -> _Trouble:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from rehearsal.world import kube_projects
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import Body, Cluster
 
@@ -25,6 +26,7 @@ def sync(cluster: Cluster, application: Body, documents: Iterable[Body]) -> list
     for document in documents:
         try:
             body = _placed(cluster, document, namespace, application["metadata"]["name"])
+            kube_projects.permit(cluster, application, body)
             kept.add(_place(body))
             _stand(cluster, body, heal=bool(policy.get("selfHeal")))
         except Refusal as refusal:

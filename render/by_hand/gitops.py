@@ -20,13 +20,14 @@ def engine(plan: Plan, cluster: str, kubeconfig: str) -> list[Step]:
     command, values = installed(kubeconfig, cluster, gitops.chart)
     files |= values
     if gitops.engine == "argocd":
-        bodies = {f"gitops-project-{cluster}": argocd.project(gitops)}
+        bodies = {}
         for category, folder in gitops.categories:
+            bodies[f"gitops-project-{cluster}-{category}"] = argocd.project(gitops, category)
             bodies[f"gitops-apps-{cluster}-{category}"] = argocd.application_set(gitops, category, folder)
         rest, objects = applied(kubeconfig, cluster, bodies)
         trust = _trust(plan, gitops, kubeconfig)
         does = (space, *([f"gitops-trust-{cluster}"] if trust else []), f"gitops-argo-cd-{cluster}", *bodies)
-        why = f"Argo CD, then an ApplicationSet a category: it reads {gitops.repository} at {gitops.revision}."
+        why = f"Argo CD; a project and an ApplicationSet a category: it reads {gitops.repository} at {gitops.revision}."
         return [Step(f"{cluster}: Argo CD", why, (*first, *trust, command, *rest), does, files | objects)]
     return [_flux(plan, gitops, kubeconfig, (*first, command), files)]
 

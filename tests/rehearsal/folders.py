@@ -45,13 +45,14 @@ def application_set(**over: Any) -> dict[str, Any]:
 
 
 def with_argo(root: Path, **over: Any) -> tuple[Cluster, Any]:
+    """A cluster that runs it; ``rules`` go into its project, the rest of ``over`` into its ApplicationSet."""
     cluster = talos_cluster(root)
     seed(cluster, "cilium", "argo-cd")
     project = {
         "sourceRepos": [REPOSITORY],
         "destinations": [{"server": "https://kubernetes.default.svc", "namespace": "apps"}],
     }
-    make(cluster, "AppProject", "p", "argocd", api=ARGO, spec=project)
+    make(cluster, "AppProject", "p", "argocd", api=ARGO, spec=project | over.get("rules", {}))
     return cluster, make(cluster, "ApplicationSet", "apps", "argocd", api=ARGO, spec=application_set(**over))
 
 

@@ -109,7 +109,6 @@ class ClusterPlan:
     disk_encryption: bool
     l2_announcements: bool
     bgp: BgpPlan | None
-    search_domain: str
     nodes: tuple[ClusterNodePlan, ...]
     images: tuple[Image, ...]
     """One a hardware class in use, and the one that unknown machines boot; sorted by class."""
@@ -173,7 +172,6 @@ def plan_cluster(
         disk_encryption=cluster.disk_encryption,
         l2_announcements=cluster.cni.l2_announcements,
         bgp=_bgp(cluster),
-        search_domain=zone,
         nodes=tuple(sorted(nodes, key=lambda node: (node.role, node.name))),
         images=tuple(images[name] for name in sorted(images)),
     )

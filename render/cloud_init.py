@@ -119,7 +119,8 @@ def network_config(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) 
                 "dhcp6": False,
                 "addresses": [f"{node.address}/{vlan.subnet.partition('/')[2]}"],
                 "routes": [{"to": "default", "via": vlan.gateway}],
-                "nameservers": {"addresses": list(plan.network.resolvers), "search": [plan.network.zone]},
+                # No search domain: pods would inherit it, and ask a public wildcard above the zone for every name
+                "nameservers": {"addresses": list(plan.network.resolvers)},
                 "mtu": node.mtu,
             }
         },

@@ -45,6 +45,7 @@ def files(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> list[d
         found[f"{UNITS}/{unit}"] = _file(_ours("units", unit))
     if node.role == "server":
         manifests = kube_vip.files(cluster.vip, cluster.ingress, cluster.kube_vip)
+        manifests |= coredns.files(plan.network.zone, plan.network.dns) if plan.network.dns else {}
         found |= {f"{kube_vip.FOLDER}/{name}": _file(text, "0600") for name, text in manifests.items()}
         # The API server asks the issuer for its keys by name, and must not need the cluster's own DNS for it
         found["/etc/hosts"] = {"content": f"{cluster.ingress} {_host(cluster.issuer)}\n", "append": True}

@@ -14,6 +14,9 @@ TOKEN = f"{KEEP}/k3s-token"
 """Where a joining Pi has the token that came over SSH; on a netbooted one that folder is bound from its NVMe."""
 CA = "/etc/ilmarin/ca.crt"
 """On every server: the lab's root certificate, without its key. Where it is missing the API server does not start."""
+RESOLVERS = "/etc/ilmarin/resolv.conf"
+"""What pods inherit in place of the Pi's own, which DHCP writes on a netbooted one: servers, and no search domain. With
+ndots:5 a pod asks below such a domain first, and a public wildcard above it answers for every name in the world."""
 ORDER_LABEL = "ilmarin.io/order"
 """On every node: `vala` or `maia`."""
 STORAGE_LABEL = "node.longhorn.io/create-default-disk"
@@ -49,6 +52,7 @@ def _common(node: BootstrapNodePlan) -> Config:
         "node-name": node.name,
         "node-ip": node.address,
         "flannel-iface": node.link,
+        "resolv-conf": RESOLVERS,
         "node-label": labels,
         "kubelet-arg": list(KUBELET),
     }

@@ -65,8 +65,9 @@ def _network(cluster: ClusterPlan, node: ClusterNodePlan) -> Iterator[Document]:
 
 def _clock_and_names(cluster: ClusterPlan, node: ClusterNodePlan) -> Iterator[Document]:
     servers = [{"address": address} for address in node.settings.resolvers]
-    search = {"domains": [cluster.search_domain]}
-    yield _empty("ResolverConfig", "") | {"nameservers": servers, "searchDomains": search}
+    # Pods inherit a node's search domains, and with ndots:5 ask below them first: where the public zone has a wildcard,
+    # that answers `github.com.<zone>` too, and wrongly
+    yield _empty("ResolverConfig", "") | {"nameservers": servers, "searchDomains": {"disableDefault": True}}
     if node.settings.time_servers:
         ntp = {"servers": list(node.settings.time_servers)}
         yield _empty("TimeSyncConfig", "") | {"enabled": True, "ntp": ntp}

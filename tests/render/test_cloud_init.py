@@ -9,7 +9,7 @@ import yaml
 
 from model.ainur import KEEP, BootstrapNodePlan
 from model.plan import Plan
-from render import cloud_init, cloud_init_files, files, k3s_config, pi_boot, pi_card
+from render import cloud_init, cloud_init_files, files, k3s_config, kube_vip, pi_boot, pi_card
 from tests.labs import planned, raw, shipped_plan
 
 SECRETS = re.compile(r"PRIVATE KEY|BEGIN |K10[0-9a-f]{10}|(?i:passwd|password|secret|token) *[:=] *\S")
@@ -32,7 +32,10 @@ def with_cards(count: int) -> Plan:
 
 
 ENABLE = ["systemctl", "enable", cloud_init_files.TARGET]
-AGENT = {"node-name", "node-ip", "flannel-iface", "node-label", "kubelet-arg", "server", "token-file"}
+AGENT = {"node-name", "node-ip", "flannel-iface", "resolv-conf", "node-label", "kubelet-arg"} | {
+    "server",
+    "token-file",
+}
 ONE, THREE = shipped_plan("homelab"), with_cards(3)
 NODES = [pytest.param(plan, node, id=f"{len(plan.bootstrap.nodes)}-{node.name}")
          for plan in (ONE, THREE) if plan.bootstrap for node in plan.bootstrap.nodes]  # fmt: skip
@@ -259,6 +262,29 @@ def test_only_a_pi_with_nvme_is_a_disk_of_the_cluster_s_storage() -> None:
         labels = k3s(plan, node)["node-label"]
         assert ("node.longhorn.io/create-default-disk=true" in labels) is node.nvme
         assert ("ilmarin.io/order=vala" in labels) is (node.role == "server")
+
+
+@pytest.mark.parametrize(("plan", "node"), NODES)
+def test_pods_inherit_resolvers_and_no_search_domain(plan: Plan, node: BootstrapNodePlan) -> None:
+    """With ndots:5 they ask below such a domain first, and the public wildcard above the zone answers for every name."""
+    given = written(plan, node)[k3s(plan, node)["resolv-conf"]]
+    assert [line.split() for line in given.splitlines()] == [["nameserver", one] for one in plan.network.resolvers]
+    if node.persistent:
+        netplan = yaml.safe_load(cloud_init.seed(plan, node)["network-config"])
+        assert netplan["ethernets"][node.link]["nameservers"] == {"addresses": list(plan.network.resolvers)}
+
+
+def test_ainur_s_pods_ask_dnsmasq_for_the_lab_s_names() -> None:
+    """The Pis' own resolvers are public and know none of them: a login that cannot find Dex fails."""
+    for node in servers(THREE):
+        config_map = yaml.safe_load(written(THREE, node)[f"{kube_vip.FOLDER}/ilmarin-coredns.yaml"])
+        where = config_map["kind"], config_map["metadata"]["namespace"], config_map["metadata"]["name"]
+        assert where == ("ConfigMap", "kube-system", "coredns-custom")
+        ((name, block),) = config_map["data"].items()
+        assert name.endswith(".server")
+        assert block.split() == (
+            ["homelab.example.com:53", "{", "errors", "cache", "30", "forward", ".", "192.168.1.59", "}"]
+        )
 
 
 def test_kube_vip_lies_where_k3s_looks_before_it_starts() -> None:

@@ -87,6 +87,8 @@ def test_mirrors_and_trust_are_documents_of_their_own() -> None:
 def test_a_node_s_own_resolvers_and_clocks_replace_the_network_s() -> None:
     found = documents(layered(), "istari-1")
     assert found["ResolverConfig"]["nameservers"] == [{"address": "192.168.1.1"}]
+    # Not even the host's own domain: pods would inherit it, and a public wildcard answers for every name below it
+    assert found["ResolverConfig"]["searchDomains"] == {"disableDefault": True}
     assert found["TimeSyncConfig"]["ntp"] == {"servers": ["192.168.1.1"]}
     assert documents(layered(), "istari-2")["TimeSyncConfig"]["ntp"] == {"servers": ["time.cloudflare.com"]}
 

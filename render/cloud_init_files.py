@@ -11,7 +11,7 @@ import yaml
 
 from model.ainur import BootstrapNodePlan, BootstrapPlan
 from model.plan import Plan
-from render import k3s_config, kube_vip
+from render import coredns, k3s_config, kube_vip
 
 SCRIPTS = "/usr/local/lib/ilmarin"
 UNITS = "/etc/systemd/system"
@@ -38,6 +38,7 @@ def files(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> list[d
         "/etc/ssh/sshd_config.d/00-ilmarin.conf": _file(SSHD.format(user=cluster.user)),
         "/etc/systemd/journald.conf.d/ilmarin.conf": _file(journald(node)),
         k3s_config.FILE: _file(yaml.safe_dump(k3s_config.config(cluster, node), sort_keys=False), "0600"),
+        k3s_config.RESOLVERS: _file("".join(f"nameserver {one}\n" for one in plan.network.resolvers)),
     }
     jobs = jobs_of(node)
     found |= {f"{SCRIPTS}/{job}.sh": _file(_ours("scripts", f"{job}.sh"), "0755") for job in jobs}

@@ -29,9 +29,8 @@ TEMPLATE = """\
 {% for interface in interfaces -%}
 interface={{ interface }}
 {% endfor -%}
-# A pod on dnsmasq's own machine asks over the bridge of k3s' pods, others over the link; nobody is leased anything there
+# A pod on dnsmasq's own machine asks over the bridge of k3s' pods, others over the link. No range lies there: no leases
 interface=cni0
-no-dhcp-interface=cni0
 # An address that comes later, as the boot services' does, is listened on too; other links are never answered
 bind-dynamic
 no-resolv

@@ -33,7 +33,7 @@ class Packed:
     source: str
     """The repository's address, without a login; empty when there is none."""
     uncommitted: tuple[str, ...]
-    """Files that are not as that commit has them, or that it does not have."""
+    """Files that are not as that commit has them, that it does not have, or that only it has: deleted here."""
 
 
 def listing(gitops: Path, folders: Sequence[str]) -> dict[str, bytes]:
@@ -65,16 +65,25 @@ def _read(path: Path) -> bytes:
 
 
 def of(gitops: Path, files: Sequence[str]) -> Packed:
-    """Where `files` (`gitops/…`, as `listing` names them) of the folder `gitops` come from."""
-    paths = [path.removeprefix("gitops/") for path in files]
-    said = _git(gitops, "log", "-1", "--format=%H %cd", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--", *paths) or ""
+    """Where `files` (`gitops/…`, as `listing` names them) of the folder `gitops` come from.
+
+    Git is asked about the folders that hold them, not about the files: what was deleted is a change of them, too.
+    """
+    folders = sorted({_packed_whole(path.removeprefix("gitops/")) for path in files})
+    said = _git(gitops, "log", "-1", "--format=%H %cd", "--date=format-local:%Y-%m-%dT%H:%M:%SZ", "--", *folders) or ""
     commit, _, created = said.strip().partition(" ")
     # Against HEAD, not the index: what is staged is in no commit either
-    changed = _git(gitops, "diff", "--name-only", "-z", "--relative", "HEAD", "--", *paths) or ""
-    untracked = _git(gitops, "ls-files", "-z", "--others", "--", *paths) or ""
+    changed = _git(gitops, "diff", "--name-only", "-z", "--relative", "HEAD", "--", *folders) or ""
+    untracked = _git(gitops, "ls-files", "-z", "--others", "--exclude-standard", "--", *folders) or ""
     names = sorted({f"gitops/{name}" for name in (changed + untracked).split("\0") if name})
     origin = (_git(gitops, "remote", "get-url", "origin") or "").strip()
     return Packed(commit or None, created or EPOCH, public(origin), tuple(names))
+
+
+def _packed_whole(path: str) -> str:
+    """The folder of which everything is packed when a file of it is: an environment's, or one of `shared`."""
+    first, *rest = path.split("/")
+    return f"{first}/{rest[0]}" if first == "shared" and rest else first
 
 
 def public(address: str) -> str:

@@ -78,7 +78,13 @@ class Repository:
         where = begun.headers.get("location", "")
         if not where:
             raise RegistryTrouble(f"{self.host} began an upload and did not say where to. Is that a registry?")
-        return urllib.parse.urljoin(f"{self._base}/v2/{self.path}/", where)
+        url = urllib.parse.urljoin(f"{self._base}/v2/{self.path}/", where)
+        if self._base.startswith("https:") and not url.startswith("https:"):
+            raise RegistryTrouble(
+                f"{self.host} wants the upload at '{_place(url)}', which is not https. Nothing was sent there; is a "
+                "proxy before the registry that does not tell it (X-Forwarded-Proto)?"
+            )
+        return url
 
     def _call(
         self,
@@ -103,7 +109,9 @@ class Repository:
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], authorization: str | None = None
     ) -> Answer:
         request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)
-        known = self._authorization if authorization is None else authorization
+        known = authorization
+        if known is None:  # the registry's own login is for the registry alone, wherever an upload may lead
+            known = self._authorization if _place(url) == _place(self._base) else ""
         if known:
             request.add_unredirected_header("Authorization", known)  # a redirect leads to somebody else's storage
         try:
@@ -153,6 +161,16 @@ class Repository:
         if answer.status == 404:
             return f"{self.host} has no repository {self.path}, or hides it from this login.{told}"
         return f"{self.host} answered {answer.status} to an attempt to {what} {where}.{told} Try again later."
+
+
+def _place(url: str) -> str:
+    """Scheme, host and port of an address, in full: who is spoken to, and how."""
+    parts = urllib.parse.urlsplit(url)
+    try:
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        port = None
+    return f"{parts.scheme}://{parts.hostname}:{port}"
 
 
 def _answer(response: http.client.HTTPResponse | urllib.error.HTTPError) -> Answer:

@@ -132,6 +132,22 @@ def test_a_tag_moves_on_with_the_history_and_says_from_what(registry: Registry, 
     assert json.loads(at_tag(registry))["annotations"]["org.opencontainers.image.revision"] == f"main@sha1:{second}"
 
 
+def test_a_deleted_app_is_a_change_that_the_tag_moves_on_to(registry: Registry, checkout: Checkout) -> None:
+    """The last commit that touched any file that is left is older than what the tag holds; the folder's is not."""
+    more = "gitops/turing/rk1/configs/more.yaml"
+    checkout.write(more, "kind: ConfigMap\napiVersion: v1\nmetadata: {name: more}\n")
+    checkout.commit("more", "2026-01-02T00:00:00Z")
+    assert checkout.artefact().returncode == 0
+    (checkout.folder / more).unlink()
+    done = checkout.artefact("--out", "layer.tgz")
+    assert done.returncode == 0
+    assert f"Not committed: {more}." in done.stderr
+    without = checkout.commit("more is gone", "2026-01-03T00:00:00Z")
+    done = checkout.artefact()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(at_tag(registry))["annotations"]["org.opencontainers.image.revision"] == f"main@sha1:{without}"
+
+
 def test_what_is_not_committed_is_told_and_stands_in_the_revision(registry: Registry, checkout: Checkout) -> None:
     checkout.write("gitops/turing/rk1/configs/more.yaml", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: more}\n")
     checkout.write(".gitignore", "*.agekey\n")

@@ -3,7 +3,7 @@
 Owns the seed. Refuses what runs on the cluster: from here on that is Git's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pulumi
 from pulumi_command import local
@@ -11,7 +11,8 @@ from pulumi_command import local
 from components.bindings import helm, kubernetes
 from model.flux import VERIFY_SECRET
 from model.gitops import GitopsClusterPlan
-from render import argocd, flux, manifests
+from model.onepassword import CREDENTIALS_SECRET, TOKEN_SECRET
+from render import argocd, flux, manifests, vault
 
 ARGOCD = "iluvatar:gitops:ArgoCD"
 FLUX = "iluvatar:gitops:Flux"
@@ -30,9 +31,11 @@ class ArgoCD(pulumi.ComponentResource):
         *,
         provider: kubernetes.Provider,
         after: Sequence[pulumi.Resource],
+        secrets: Mapping[str, pulumi.Input[str]],
         authority: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        """`secrets`: by the names in `model.onepassword`, what opens the vault."""
         super().__init__(ARGOCD, name, None, opts)
         key = plan.cluster
 
@@ -47,6 +50,8 @@ class ArgoCD(pulumi.ComponentResource):
             # Before Argo CD, whose pods mount it; its values leave it out (configs.tls.create), so that one writes it
             body = argocd.trust(plan, plan.mirror, authority)
             before = [kubernetes.KubernetesObject(f"gitops-trust-{key}", body, options(namespace, kept=True))]
+        if plan.onepassword:
+            before += self._vault(key, secrets, lambda *waits: options(*(waits or after), kept=True))
         release = helm.seed(f"gitops-argo-cd-{key}", plan.chart, options(*before), adopted=True)
         self.seeded = []
         for category, folder in plan.categories:
@@ -55,6 +60,17 @@ class ArgoCD(pulumi.ComponentResource):
             body = argocd.application_set(plan, category, folder)
             self.seeded.append(kubernetes.KubernetesObject(f"gitops-apps-{key}-{category}", body, options(project)))
         self.register_outputs({})
+
+    def _vault(
+        self, key: str, secrets: Mapping[str, pulumi.Input[str]], kept: Callable[..., pulumi.ResourceOptions]
+    ) -> list[pulumi.Resource]:
+        """What Connect and its store start with. It is there before Argo CD, so that no app waits for a person; and it
+        stays with them, for without it nothing out of the vault is renewed."""
+        place = kubernetes.KubernetesObject(f"gitops-vault-{key}", vault.namespace(), kept())
+        return [
+            kubernetes.KubernetesObject(f"gitops-{each}-{key}", vault.secret(each, secrets[each]), kept(place))
+            for each in (CREDENTIALS_SECRET, TOKEN_SECRET)
+        ]
 
 
 class Flux(pulumi.ComponentResource):

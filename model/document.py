@@ -12,7 +12,14 @@ from typing import Any
 from model.findings import Finding
 from model.yaml_reader import Reader, Unreadable
 
-SECRETS = ("bootstrapSshKey", "cloudflareApiToken", "sopsAgeKey", "registryLogin")
+SECRETS = (
+    "bootstrapSshKey",
+    "cloudflareApiToken",
+    "sopsAgeKey",
+    "registryLogin",
+    "onepasswordCredentials",
+    "onepasswordToken",
+)
 """Stack keys that hold a secret, below `iluvatar:`."""
 TOP = ("config", "encryptionsalt", "encryptedkey", "secretsprovider", "environment")
 """What Pulumi itself knows in a stack file."""

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from model.fields import Name, Shape, Text
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET, Verify
+from model.onepassword import runs_connect
 from model.tree import Chart, Tree, seed
 
 
@@ -34,8 +35,10 @@ class Gitops(Shape):
     """Branch or tag."""
     verify: Verify | None = None
     """Flux: whose signature an artefact must carry; without it any artefact at the tag is applied."""
-    secrets: Literal["sops"] | None = None
-    """How Secrets may lie in the folders: `sops` = encrypted for an age key, which is the secret `sopsAgeKey`."""
+    secrets: Literal["sops", "onepassword"] | None = None
+    """Where apps' Secrets come from. `sops` (Flux) = they lie in the folders, encrypted for an age key, the secret
+    `sopsAgeKey`. `onepassword` (Argo CD) = out of a vault, by 1Password Connect, whose credentials and token are the
+    secrets `onepasswordCredentials` and `onepasswordToken`. Left out: no app has one that it does not make itself."""
     registry_login: bool = False
     """Flux: the registry wants a login to pull, which is the secret `registryLogin`."""
     clusters: dict[Name, GitopsCluster] = Field(default_factory=dict)
@@ -81,6 +84,8 @@ class GitopsClusterPlan:
     """Flux: whether it decrypts Secrets with an age key."""
     registry_login: bool
     """Flux: whether it logs in to pull."""
+    onepassword: bool
+    """Argo CD: whether 1Password Connect runs here, which starts with Secrets that are no app's to bring."""
     categories: tuple[tuple[str, str], ...]
     """(category, folder in the repository), sorted."""
     closed: Mapping[str, tuple[str, ...]]
@@ -133,6 +138,7 @@ def plan_gitops(
             verify_key=gitops.verify.key if gitops.verify else None,
             sops=gitops.secrets == "sops",
             registry_login=gitops.registry_login,
+            onepassword=gitops.secrets == "onepassword" and runs_connect(tree, name, cluster.categories),
             categories=tuple((c, f"gitops/{environment}/{name}/{c}") for c in sorted(cluster.categories)),
             closed=closed[name],
         )

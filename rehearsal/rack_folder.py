@@ -26,7 +26,14 @@ import yaml
 
 from rehearsal.keys import api_token, passphrase, ssh_key
 from rehearsal.stack_copy import Sealed, rack_copy, sealed_in
-from stacks.secrets import AGE_KEY, CLOUDFLARE, REGISTRY_LOGIN, SSH_KEY
+from stacks.secrets import (
+    AGE_KEY,
+    CLOUDFLARE,
+    ONEPASSWORD_CREDENTIALS,
+    ONEPASSWORD_TOKEN,
+    REGISTRY_LOGIN,
+    SSH_KEY,
+)
 
 PROJECT = "iluvatar"
 
@@ -129,6 +136,7 @@ class RackFolder:
         keys = {"passphrase": passphrase(), "authorized_key": login.public}
         write_private(self.path / "keys.json", json.dumps(keys))
         made = {SSH_KEY: login.private, CLOUDFLARE: api_token(), AGE_KEY: passphrase(), REGISTRY_LOGIN: passphrase()}
+        made |= {ONEPASSWORD_CREDENTIALS: passphrase(), ONEPASSWORD_TOKEN: passphrase()}
         return {f"{PROJECT}:{key.key}": value for key, value in made.items()}
 
 

@@ -18,6 +18,9 @@ from model.plan import Plan
 from stacks import deployed, exports, renewal, secrets
 from stacks.door import enter
 
+Secrets = dict[str, pulumi.Output[str]]
+"""What GitOps starts with that is secret, by the name of the Secret that holds it."""
+
 
 def build() -> None:
     """Register the lab of the selected stack, and its outputs."""
@@ -26,13 +29,16 @@ def build() -> None:
     registered = exports.watch()
     ssh_key = secrets.read(secrets.SSH_KEY, config) if environment.bootstrap else None
     token = secrets.read(secrets.CLOUDFLARE, config) if environment.edge.cloudflare else None
-    ainur, bootable = _ainur(plan, ssh_key)
-    arda = _arda(plan, ainur, bootable, token, secrets.of_flux(environment, config))
+    seeded = secrets.of_gitops(environment, config)
+    ainur, bootable = _ainur(plan, ssh_key, seeded)
+    arda = _arda(plan, ainur, bootable, token, seeded)
     exports.publish(plan, ainur, arda)
     exports.publish_deployed(plan, ainur, registered)
 
 
-def _ainur(plan: Plan, ssh_key: pulumi.Output[str] | None) -> tuple[BootstrapCluster | None, list[pulumi.Resource]]:
+def _ainur(
+    plan: Plan, ssh_key: pulumi.Output[str] | None, given: Secrets
+) -> tuple[BootstrapCluster | None, list[pulumi.Resource]]:
     """The bootstrap cluster, and the gate after which a machine that is switched on finds something to boot."""
     if plan.bootstrap is None or ssh_key is None:
         return None, []
@@ -42,7 +48,7 @@ def _ainur(plan: Plan, ssh_key: pulumi.Output[str] | None) -> tuple[BootstrapClu
     gitops = plan.gitops_on(plan.bootstrap.name)
     seeded: list[pulumi.Resource] = []
     if gitops:
-        seed = ArgoCD("ainur-gitops", gitops, provider=ainur.provider, after=network.published)
+        seed = ArgoCD("ainur-gitops", gitops, provider=ainur.provider, after=network.published, secrets=given)
         seeded = seed.seeded
     bootable: list[pulumi.Resource] = []
     if plan.network.netboot:
@@ -65,7 +71,7 @@ def _arda(
     ainur: BootstrapCluster | None,
     bootable: list[pulumi.Resource],
     token: pulumi.Output[str] | None,
-    of_flux: dict[str, pulumi.Output[str]],
+    given: Secrets,
 ) -> Cluster | None:
     """The Talos cluster, its network, the way in, and what keeps it as Git says."""
     cloudflare = Cloudflare("edge-cloudflare", plan.edge, api_token=token) if token else None
@@ -87,8 +93,9 @@ def _arda(
         if cloudflare:
             seeds += cloudflare.hand_token(chart.namespace, arda.provider, arda.kubeconfig, gateways.namespace)
     if gitops and gitops.engine == "flux":
-        Flux("arda-gitops", gitops, plan.name, provider=arda.provider, after=seeds, secrets=of_flux)
+        Flux("arda-gitops", gitops, plan.name, provider=arda.provider, after=seeds, secrets=given)
     elif gitops:
         filled, authority = _from_mirror(gitops, ainur)
-        ArgoCD("arda-gitops", gitops, provider=arda.provider, after=[*seeds, *filled], authority=authority)
+        after = [*seeds, *filled]
+        ArgoCD("arda-gitops", gitops, provider=arda.provider, after=after, secrets=given, authority=authority)
     return arda

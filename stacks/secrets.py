@@ -12,6 +12,7 @@ from model.document import SECRETS
 from model.environment import Environment
 from model.findings import Finding
 from model.flux import LOGIN_SECRET, SOPS_SECRET
+from model.onepassword import CREDENTIALS_SECRET, TOKEN_SECRET
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class SecretKey:
         return f"pulumi config set --secret {self.key}" + (f" < {self.from_file}" if self.from_file else "")
 
 
-_SSH_KEY, _CLOUDFLARE, _AGE, _LOGIN = SECRETS
+_SSH_KEY, _CLOUDFLARE, _AGE, _LOGIN, _CREDENTIALS, _TOKEN = SECRETS
 
 CLOUDFLARE = SecretKey(
     _CLOUDFLARE,
@@ -58,7 +59,18 @@ REGISTRY_LOGIN = SecretKey(
     '{"auths": {}}',
     from_file="config.json",
 )
-ALL = (SSH_KEY, CLOUDFLARE, AGE_KEY, REGISTRY_LOGIN)
+ONEPASSWORD_CREDENTIALS = SecretKey(
+    _CREDENTIALS,
+    "the credentials of 1Password Connect, as `op connect server create` writes them: the file as it is, not in base64",
+    "{}",
+    from_file="1password-credentials.json",
+)
+ONEPASSWORD_TOKEN = SecretKey(
+    _TOKEN,
+    "the token with which External Secrets asks 1Password Connect, as `op connect token create` prints it",
+    "not set: this preview opens no vault",
+)
+ALL = (SSH_KEY, CLOUDFLARE, AGE_KEY, REGISTRY_LOGIN, ONEPASSWORD_CREDENTIALS, ONEPASSWORD_TOKEN)
 """Every secret that some environment needs."""
 
 
@@ -69,9 +81,12 @@ def needed(environment: Environment) -> tuple[SecretKey, ...]:
         wanted.append(SSH_KEY)
     if environment.edge.cloudflare:
         wanted.append(CLOUDFLARE)
-    if environment.gitops and environment.gitops.engine == "flux":
-        wanted += [AGE_KEY] * (environment.gitops.secrets == "sops")
-        wanted += [REGISTRY_LOGIN] * environment.gitops.registry_login
+    gitops = environment.gitops
+    if gitops and gitops.engine == "flux":
+        wanted += [AGE_KEY] * (gitops.secrets == "sops")
+        wanted += [REGISTRY_LOGIN] * gitops.registry_login
+    elif gitops and gitops.secrets == "onepassword":
+        wanted += [ONEPASSWORD_CREDENTIALS, ONEPASSWORD_TOKEN]
     return tuple(wanted)
 
 
@@ -84,9 +99,15 @@ def missing(environment: Environment, present: set[str]) -> list[Finding]:
     ]
 
 
-def of_flux(environment: Environment, config: pulumi.Config) -> dict[str, pulumi.Output[str]]:
-    """What Flux decrypts and logs in with, by the name of the Secret that holds it; errors as `read`."""
-    named = {SOPS_SECRET: AGE_KEY, LOGIN_SECRET: REGISTRY_LOGIN}
+def of_gitops(environment: Environment, config: pulumi.Config) -> dict[str, pulumi.Output[str]]:
+    """What Flux decrypts and logs in with, or what opens the vault, by the name of the Secret that holds it; errors as
+    `read`."""
+    named = {
+        SOPS_SECRET: AGE_KEY,
+        LOGIN_SECRET: REGISTRY_LOGIN,
+        CREDENTIALS_SECRET: ONEPASSWORD_CREDENTIALS,
+        TOKEN_SECRET: ONEPASSWORD_TOKEN,
+    }
     return {name: read(key, config) for name, key in named.items() if key in needed(environment)}
 
 

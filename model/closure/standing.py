@@ -14,6 +14,7 @@ from model.environment import Environment
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET
 from model.gitops import ENGINE_APP, FLUX_INSTANCE_APP, TRUST, project
 from model.netboot import BOOT_CONFIG_MAPS, NETBOOT_NAMESPACE
+from model.onepassword import CREDENTIALS_SECRET, NAMESPACE, TOKEN_SECRET, runs_connect
 from model.tree import Chart, Tree, apps, chart
 
 KUBERNETES = "Kubernetes"
@@ -83,6 +84,9 @@ def _engine(env: Environment, tree: Tree, cluster: str) -> Iterator[Thing]:
         yield from (Thing("ApplicationSet", engine.namespace, category) for category in own.categories)
         if own.source == "mirror" and env.bootstrap:
             yield Thing("ConfigMap", engine.namespace, TRUST)
+        if gitops.secrets == "onepassword" and runs_connect(tree, cluster, own.categories):
+            yield Thing("Namespace", "", NAMESPACE)
+            yield from (Thing("Secret", NAMESPACE, name) for name in (CREDENTIALS_SECRET, TOKEN_SECRET))
         return
     given = {
         VERIFY_SECRET: gitops.verify is not None and gitops.verify.key is not None,

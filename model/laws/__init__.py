@@ -37,6 +37,7 @@ from model.laws import (
     settings,
     storage,
     upgrades,
+    vault,
     versions,
 )
 from model.laws.examination import Examination, examine
@@ -68,6 +69,7 @@ REALMS = (
     manifests,
     flux,
     plain_secrets,
+    vault,
     cilium_values,
     closure,
     hosts,

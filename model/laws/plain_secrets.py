@@ -53,7 +53,8 @@ def _in_clear(document: Mapping[str, Any]) -> list[str]:
 def no_secret_is_plain(env: Environment, tree: Tree) -> Iterator[Breach]:
     """No Secret, private key or token lies in the folders in clear. Git forgets nothing, and an artefact is pulled by
     whoever can."""
-    how = "encrypt it with sops" if env.gitops and env.gitops.secrets == "sops" else "take it out of Git"
+    ways = {"sops": "encrypt it with sops", "onepassword": "put it into the vault, and an ExternalSecret here"}
+    how = ways.get(str(env.gitops.secrets) if env.gitops else "", "take it out of Git")
     for path, text in sorted(tree.items()):
         known = KEYS.search(text)
         if known:
@@ -97,9 +98,8 @@ def settings_of_flux(env: Environment) -> Iterator[Breach]:
         return
     oci = gitops.engine == "flux" and gitops.repository.startswith("oci://")
     if gitops.secrets == "sops" and gitops.engine != "flux":
-        yield Breach(
-            "gitops.secrets", "Argo CD does not decrypt SOPS", "leave it out, or engine: flux", "gitops.engine"
-        )
+        hint = "secrets: onepassword, leave it out, or engine: flux"
+        yield Breach("gitops.secrets", "Argo CD does not decrypt SOPS", hint, "gitops.engine")
     for field, given in (("verify", gitops.verify), ("registry_login", gitops.registry_login)):
         if given and not oci:
             message = f"{field} is for artefacts that Flux pulls out of a registry"

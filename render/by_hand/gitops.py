@@ -5,8 +5,9 @@ Owns these steps. Refuses what runs: from here on the engine reconciles it.
 
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET
 from model.gitops import TRUST, GitopsClusterPlan
+from model.onepassword import CREDENTIALS_SECRET, NAMESPACE, TOKEN_SECRET
 from model.plan import Plan
-from render import argocd, flux, manifests
+from render import argocd, flux, manifests, vault
 from render.by_hand.step import Step, applied, installed
 
 
@@ -26,9 +27,14 @@ def engine(plan: Plan, cluster: str, kubeconfig: str) -> list[Step]:
             bodies[f"gitops-apps-{cluster}-{category}"] = argocd.application_set(gitops, category, folder)
         rest, objects = applied(kubeconfig, cluster, bodies)
         trust = _trust(plan, gitops, kubeconfig)
-        does = (space, *([f"gitops-trust-{cluster}"] if trust else []), f"gitops-argo-cd-{cluster}", *bodies)
+        opened, keys, more = _vault(gitops, kubeconfig)
+        trusted = [f"gitops-trust-{cluster}"] if trust else []
+        does = (space, *trusted, *keys, f"gitops-argo-cd-{cluster}", *bodies)
         why = f"Argo CD; a project and an ApplicationSet a category: it reads {gitops.repository} at {gitops.revision}."
-        return [Step(f"{cluster}: Argo CD", why, (*first, *trust, command, *rest), does, files | objects)]
+        if keys:
+            why += " Connect's credentials, as they were downloaded, and its token are the two files below secret/."
+        commands = (*first, *trust, *opened, command, *rest)
+        return [Step(f"{cluster}: Argo CD", why, commands, does, files | objects | more)]
     return [_flux(plan, gitops, kubeconfig, (*first, command), files)]
 
 
@@ -40,6 +46,18 @@ def _trust(plan: Plan, gitops: GitopsClusterPlan, kubeconfig: str) -> tuple[str,
     labelled = "kubectl label --local -f - -o yaml app.kubernetes.io/part-of=argocd"
     where = f"--from-file={gitops.mirror.host}={plan.bootstrap.name}/root.crt"
     return (f"{made} {where} | {labelled} | kubectl --kubeconfig {kubeconfig} apply --server-side -f -",)
+
+
+def _vault(gitops: GitopsClusterPlan, kubeconfig: str) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, str]]:
+    """Commands, the graph's names and files of what opens the vault; nothing where Connect does not run."""
+    if not gitops.onepassword:
+        return (), (), {}
+    place = f"gitops-vault-{gitops.cluster}"
+    commands, files = applied(kubeconfig, gitops.cluster, {place: vault.namespace()})
+    names = (CREDENTIALS_SECRET, TOKEN_SECRET)
+    create = f"kubectl --kubeconfig {kubeconfig} -n {NAMESPACE} create secret generic"
+    made = (f"{create} {name} --from-file={vault.KEYS[name]}=secret/{name}" for name in names)
+    return (*commands, *made), (place, *(f"gitops-{name}-{gitops.cluster}" for name in names)), files
 
 
 def _flux(

@@ -20,7 +20,12 @@ from tests.labs import SHIPPED, raw
 from tests.recording import Recording, record
 
 MANY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-SECRETS = {"iluvatar:cloudflareApiToken": "MOCK-SECRET-CLOUDFLARE", "iluvatar:bootstrapSshKey": "MOCK-SECRET-SSH"}
+SECRETS = {
+    "iluvatar:cloudflareApiToken": "MOCK-SECRET-CLOUDFLARE",
+    "iluvatar:bootstrapSshKey": "MOCK-SECRET-SSH",
+    "iluvatar:onepasswordCredentials": "MOCK-SECRET-CREDENTIALS",
+    "iluvatar:onepasswordToken": "MOCK-SECRET-TOKEN",
+}
 
 
 def walked(data: st.DataObject, before: walk.Cluster, taken: tuple[Step, ...], told: Any) -> list[str]:

@@ -13,7 +13,12 @@ from stacks.lab import build
 from tests.labs import SHIPPED, raw
 from tests.recording import Recording, plain_text, record, secret_leaves
 
-SECRETS = {"iluvatar:cloudflareApiToken": "MOCK-SECRET-CLOUDFLARE", "iluvatar:bootstrapSshKey": "MOCK-SECRET-SSH"}
+SECRETS = {
+    "iluvatar:cloudflareApiToken": "MOCK-SECRET-CLOUDFLARE",
+    "iluvatar:bootstrapSshKey": "MOCK-SECRET-SSH",
+    "iluvatar:onepasswordCredentials": "MOCK-SECRET-CREDENTIALS",
+    "iluvatar:onepasswordToken": "MOCK-SECRET-TOKEN",
+}
 
 
 def config(lab: str, secrets: Mapping[str, str] = SECRETS) -> dict[str, str]:

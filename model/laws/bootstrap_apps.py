@@ -1,5 +1,5 @@
-"""Laws of Ainur's applications that repeat what the environment says: the mirrored repository and who reads it, the
-count of replicas.
+"""Laws of applications that repeat what the environment says: the mirrored repository, who reads and believes the
+mirror, the count of replicas on Ainur.
 
 Owns those. Refuses names and logins (`hosts`, `identity`).
 """
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from model.catalogue import boot_configuration
 from model.closure.reading import items, mapping
 from model.environment import Environment
+from model.gitops import ENGINE_APP
 from model.laws.folders import reconciled
 from model.laws.registry import Breach, tree_law
 from model.tree import Tree, apps, chart, documents
@@ -60,6 +61,26 @@ def mirror_is_there(env: Environment, tree: Tree) -> Iterator[Breach]:
         else:
             continue
         yield Breach(path, message, f"source: upstream{hint}", "bootstrap")
+
+
+@tree_law("gitops-mirror-trust", unless=("gitops-yaml", "gitops-cluster-unknown", "gitops-mirror-missing"))
+def trust_has_one_writer(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """What Argo CD trusts (argocd-tls-certs-cm) is written by one: by the program where it reads the mirror, else by
+    its chart. With two Helm refuses the install, with none its pods wait for it for ever."""
+    for cluster, categories, _ in reconciled(env):
+        source = env.gitops.clusters[cluster].source if env.gitops and env.gitops.engine == "argocd" else None
+        for category, app in apps(tree, cluster) if source else ():
+            found = chart(tree, cluster, category, app) if category in categories else None
+            if found is None or found.name != ENGINE_APP["argocd"]:
+                continue
+            told = mapping(mapping(found.values.get("configs")).get("tls")).get("create", True)
+            if bool(told) is (source == "upstream"):  # as Helm's `if` takes it
+                continue
+            folder, wanted = f"{cluster}/{category}/{app}", "true" if source == "upstream" else "false"
+            who = "nobody writes" if source == "upstream" else "its chart and the program both write"
+            message = f"{cluster} reads {source}, and with the values of {folder} {who} argocd-tls-certs-cm"
+            hint = f"set configs.tls.create: {wanted} in gitops/{env.name}/{folder}/values.yaml, or change the source"
+            yield Breach(f"gitops.clusters.{cluster}.source", message, hint)
 
 
 def _mirrored(text: str | None) -> Iterator[str]:

@@ -164,7 +164,8 @@ def _token(world: World, host: Host, told: Settings) -> str | None:
     if told["FIRST"] == "yes":
         return None
     if not _there(host, f"{HERE}/k3s-token"):
-        return f"{HERE}/k3s-token is empty or missing: bring it again with `pulumi up --refresh`"
+        again = f"`pulumi up --replace '**::ainur-join-{told['NODE']}'`"
+        return f"{HERE}/k3s-token is empty or missing: have the program bring it again: {again}"
     if told["ROLE"] == "server" and not _there(host, CA):
         return f"{CA} is missing, and the API server of {told['NODE']} needs it: the program brings it with the token"
     trouble = world.hosts.start(host, unit)

@@ -7,6 +7,7 @@ handed in.
 from model.laws import (
     announced,
     app_folders,
+    argocd,
     bootstrap,
     bootstrap_apps,
     cilium,
@@ -74,6 +75,7 @@ REALMS = (
     closure,
     hosts,
     identity,
+    argocd,
     bootstrap_apps,
     app_folders,
     handover,

@@ -1,0 +1,72 @@
+"""Laws of who may do what in Argo CD: somebody can log in, nobody may everything unasked, and no password is known.
+
+Owns what its chart's values say of accounts and of roles. Refuses the login itself (`identity`).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from model.closure.reading import mapping
+from model.environment import Environment
+from model.gitops import ENGINE_APP
+from model.laws.folders import reconciled
+from model.laws.registry import Breach, tree_law
+from model.tree import Tree, apps, chart
+
+READER = "role:readonly"
+"""The most that somebody may be whom no line of the policy names (Argo CD, "RBAC Configuration")."""
+
+
+def _values(env: Environment, tree: Tree) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """(cluster, the folder in words, `configs` of the chart's values) of every Argo CD."""
+    for cluster, categories, gitops in reconciled(env):
+        for category, app in apps(tree, cluster) if gitops.engine == "argocd" else ():
+            found = chart(tree, cluster, category, app) if category in categories else None
+            if found and app == ENGINE_APP["argocd"]:
+                folder = f"gitops/{env.name}/{cluster}/{category}/{app}"
+                yield cluster, folder, mapping(found.values.get("configs"))
+
+
+def _off(value: object) -> bool:
+    return str(value).lower() == "false"
+
+
+def _on(value: object) -> bool:
+    return str(value).lower() == "true"
+
+
+@tree_law("argocd-locked-out", unless=("gitops-yaml",))
+def somebody_can_log_in(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """Argo CD without its admin has another login: else nobody gets in but by kubectl."""
+    for cluster, folder, configs in _values(env, tree):
+        settings = mapping(configs.get("cm"))
+        login = settings.get("oidc.config") or settings.get("dex.config")
+        if _off(settings.get("admin.enabled", "true")) and not login:
+            message = f"{folder}: admin.enabled is false, and there is no other login"
+            yield Breach(
+                f"gitops.clusters.{cluster}", message[:239], "add oidc.config to configs.cm, or keep the admin"
+            )
+
+
+@tree_law("argocd-open", unless=("gitops-yaml",))
+def nobody_may_everything_unasked(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """Whom no line of the policy names may read at most, and a stranger nothing: Argo CD writes the whole cluster."""
+    for cluster, folder, configs in _values(env, tree):
+        default = str(mapping(configs.get("rbac")).get("policy.default") or "")
+        if default not in ("", READER):
+            message = f"{folder}: whoever logs in is {default} (policy.default)"
+            hint = 'policy.default: "", and a line of policy.csv for who may more'
+            yield Breach(f"gitops.clusters.{cluster}", message[:239], hint)
+        if _on(mapping(configs.get("cm")).get("users.anonymous.enabled")) and default:
+            message = f"{folder}: whoever reaches Argo CD is {default}, without a login (users.anonymous.enabled)"
+            yield Breach(f"gitops.clusters.{cluster}", message[:239], "take users.anonymous.enabled out")
+
+
+@tree_law("argocd-password", unless=("gitops-yaml",))
+def no_password_is_in_git(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """The admin's password is one that Argo CD made: what stands in a folder, hashed too, its readers know."""
+    for cluster, folder, configs in _values(env, tree):
+        if mapping(configs.get("secret")).get("argocdServerAdminPassword"):
+            message = f"{folder}: the admin's password is in Git (configs.secret.argocdServerAdminPassword)"
+            hint = "take it out; Argo CD makes one, in the Secret argocd-initial-admin-secret"
+            yield Breach(f"gitops.clusters.{cluster}", message[:239], hint)

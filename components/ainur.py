@@ -67,6 +67,8 @@ class BootstrapCluster(pulumi.ComponentResource):
 
     def join_maiar(self, after: Sequence[pulumi.Resource]) -> None:
         """Wait for the agents, which boot once `after` stands, and join them."""
+        if any(not node.persistent for node in self._plan.maiar):
+            after = [self._run("root", self._plan.first, k3s.pi_root(self._plan.first), after=after)]
         self._keys |= {node.name: self._host_key(node, after) for node in self._plan.maiar}
         joined = [self._join(node, after) for node in self._plan.maiar]
         text = k3s.ready(self._plan, self._plan.nodes)
@@ -75,6 +77,7 @@ class BootstrapCluster(pulumi.ComponentResource):
     def mirror_has(self, plan: GitopsClusterPlan, mirror: MirrorPlan, after: Sequence[pulumi.Resource]) -> Command:
         """Gate: the Git mirror holds what `plan`'s engine will ask it for."""
         text = k3s.mirror_has(MIRROR_APP, mirror.upstream, plan.revision)
+        text += k3s.mirror_answers(plan.repository, self._plan.ingress, plan.cluster)
         return self._run(f"mirror-{plan.cluster}", self._plan.first, text, after=after)
 
     def root_certificate(self) -> pulumi.Output[str]:

@@ -22,6 +22,9 @@ releases of May 2025: k3s, "Certificate Management")."""
 FIRST_READING = "first"
 """The mark of a kubeconfig's first reading."""
 
+NETBOOT, PI_ROOT = "netboot", "daemonset/pi-system"
+"""Who makes the root of Pis without a card: a namespace, and the workload of the app pi-netboot in it."""
+
 BASE = """\
 set -eu
 die() { echo "$*" >&2; exit 1; }
@@ -167,6 +170,37 @@ until said=$({fetch} 2>&1) || code=$?; case $code in 0) true ;; *) false ;; esac
   n=$((n + 1)) code=0
   case $n in {_ROUNDS}) die "after half an hour the Git mirror has no {revision} of {upstream}: $said
   does Ainur reach it, and does {app} run there? until then gitops.clusters.<name>.source: upstream" ;; esac
+  sleep 30
+done
+echo "$said"
+"""
+
+
+def mirror_answers(url: str, ingress: str, reader: str) -> str:
+    """After `mirror_has`: the mirror answers at its URL as its reader asks: at that address, by the lab's own root."""
+    host = url.removeprefix("https://").partition("/")[0]
+    asked = (
+        f"sudo curl -fsS --max-time 20 --cacert {KEEP}/pki/root.crt --resolve {host}:443:{ingress} --output /dev/null"
+        f" {shlex.quote(f'{url}/info/refs?service=git-upload-pack')}"
+    )
+    return _until(
+        asked,
+        f"the Git mirror is filled, and does not answer at {url} ({ingress}), where {reader} will ask: $why"
+        "\n  look at its Ingress and its certificate: sudo k3s kubectl -A get ingress,certificate",
+    )
+
+
+def pi_root(first: BootstrapNodePlan) -> str:
+    """What a Pi without a card boots from is there: the builder's root of it, which takes its time; 90 minutes at most.
+
+    Asked before such a Pi is waited for, whose own half hour begins only then.
+    """
+    return f"""\
+{BASE}n=0
+until said=$(sudo k3s kubectl -n {NETBOOT} rollout status {PI_ROOT} --timeout=1s 2>&1); do
+  n=$((n + 1))
+  case $n in 180) die "after 90 minutes the root that Pis without a card boot from is not made: $said
+  look there, on {first.name}: sudo k3s kubectl -n {NETBOOT} logs {PI_ROOT} --all-containers --tail=50" ;; esac
   sleep 30
 done
 echo "$said"

@@ -59,11 +59,16 @@ def _ainur(
     return ainur, bootable
 
 
-def _from_mirror(plan: GitopsClusterPlan, ainur: BootstrapCluster | None) -> tuple[list[pulumi.Resource], Any]:
-    """What Argo CD waits for where it reads Ainur's mirror, and the authority that it believes there."""
+def _from_mirror(
+    plan: GitopsClusterPlan, ainur: BootstrapCluster | None, bootable: list[pulumi.Resource]
+) -> tuple[list[pulumi.Resource], Any]:
+    """What Argo CD waits for where it reads Ainur's mirror, and the authority that it believes there.
+
+    Not for the Maiar: the mirror says by itself when it is filled, and a dead one must not hold up Arda.
+    """
     if plan.mirror is None or ainur is None:
         return [], None
-    return [ainur.mirror_has(plan, plan.mirror, [ainur.complete])], ainur.root_certificate()
+    return [ainur.mirror_has(plan, plan.mirror, bootable or [ainur.ready])], ainur.root_certificate()
 
 
 def _arda(
@@ -95,7 +100,7 @@ def _arda(
     if gitops and gitops.engine == "flux":
         Flux("arda-gitops", gitops, plan.name, provider=arda.provider, after=seeds, secrets=given)
     elif gitops:
-        filled, authority = _from_mirror(gitops, ainur)
+        filled, authority = _from_mirror(gitops, ainur, bootable)
         after = [*seeds, *filled]
         ArgoCD("arda-gitops", gitops, provider=arda.provider, after=after, secrets=given, authority=authority)
     return arda

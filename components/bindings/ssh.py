@@ -6,8 +6,9 @@ Owns the connection's rules. Refuses a host without a pinned key: the provider w
 import pulumi
 from pulumi_command.remote import Command, ConnectionArgs, Logging
 
-SLOW = pulumi.CustomTimeouts(create="45m", update="45m")
-"""For what waits until a machine has booted for the first time: it gives up by itself before, and says why."""
+SLOW = pulumi.CustomTimeouts(create="100m", update="100m")
+"""For what waits until a machine has booted for the first time, or what it boots from is made: it gives up by itself
+before, and says why."""
 
 
 def connection(address: str, user: str, host_key: pulumi.Input[str], private_key: pulumi.Input[str]) -> ConnectionArgs:

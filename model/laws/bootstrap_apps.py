@@ -6,9 +6,12 @@ Owns those. Refuses names and logins (`hosts`, `identity`).
 
 from collections.abc import Iterator
 
+from model.ainur import apps_zone
 from model.catalogue import boot_configuration
 from model.closure.reading import items, mapping
+from model.closure.standing import seeded
 from model.environment import Environment
+from model.gitops import ENGINE_APP
 from model.gitops import ENGINE_APP
 from model.laws.folders import reconciled
 from model.laws.registry import Breach, tree_law
@@ -81,6 +84,31 @@ def trust_has_one_writer(env: Environment, tree: Tree) -> Iterator[Breach]:
             message = f"{cluster} reads {source}, and with the values of {folder} {who} argocd-tls-certs-cm"
             hint = f"set configs.tls.create: {wanted} in gitops/{env.name}/{folder}/values.yaml, or change the source"
             yield Breach(f"gitops.clusters.{cluster}.source", message, hint)
+
+
+@tree_law(
+    "gitops-mirror-name",
+    unless=("gitops-yaml", "gitops-mirror-missing", "gitops-cluster-unknown", "name-dns", "name-domain-wildcard"),
+)
+def mirror_is_found(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """Argo CD that reads the mirror is told its address: the cluster's resolvers are public, and know none of ours."""
+    for name, cluster in sorted(env.gitops.clusters.items()) if env.gitops else ():
+        engine = seeded(tree, name, ENGINE_APP["argocd"]) if cluster.source == "mirror" else None
+        if engine is None or env.bootstrap is None:
+            continue
+        zone, address = apps_zone(env.bootstrap, f"{env.name}.{env.domain}"), str(env.bootstrap.ingress)
+        aliases = items(mapping(engine.values.get("global")).get("hostAliases"))
+        known = {
+            str(host): str(mapping(one).get("ip")) for one in aliases for host in items(mapping(one).get("hostnames"))
+        }
+        wrong = {host: ip for host, ip in known.items() if host.endswith(f".{zone}") and ip != address}
+        host = next(iter(wrong), f"{MIRROR}.{zone}")
+        if known.get(host) == address:
+            continue
+        said = f"says that {host} is {wrong[host]}" if host in wrong else f"is not told where {host} is"
+        message = f"{name}'s Argo CD {said}; it answers at bootstrap.ingress, {address}"
+        hint = f"in its values: global.hostAliases: [{{ip: {address}, hostnames: [{host}]}}]"
+        yield Breach(f"gitops.clusters.{name}.source", message[:230], hint[:190], "bootstrap.ingress")
 
 
 def _mirrored(text: str | None) -> Iterator[str]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from rehearsal.world import kube_names
 from rehearsal.world.host_tools import Failed, Result
 
 if TYPE_CHECKING:
@@ -37,16 +38,13 @@ def execute(world: World, cluster: Any, words: list[str]) -> Result:
 
 def refuses(world: World, cluster: Any, url: str) -> str | None:
     """Why ``cluster`` gets nothing from ``url``, in Git's words; ``None`` when it does."""
-    address, bootstrap = urlsplit(url), str((world.environment.get("bootstrap") or {}).get("name"))
-    ainur = world.kubernetes.clusters.get(bootstrap)
-    hosts = [
-        rule.get("host")
-        for each in (ainur.objects("Ingress", APP) if ainur else ())
-        for rule in each["spec"].get("rules") or ()
-    ]
+    address, hosts = urlsplit(url), _hosts(world)
+    unknown = kube_names.unresolved(world, cluster, str(address.hostname), "argo-cd")
+    if unknown:
+        return f'Get "{url}/info/refs?service=git-upload-pack": {unknown}'
     if address.scheme != "https" or address.hostname not in hosts:
         return f"failed to list refs: repository not found: {url}"
-    roots = {host["files"][ROOT]["content"].strip() for host in world.hosts.records.values() if ROOT in host["files"]}
+    roots = _roots(world)
     trusted = ((cluster.get("ConfigMap", *_TRUST) or {}).get("data") or {}).get(address.hostname, "").strip()
     if trusted not in roots:
         return (
@@ -55,3 +53,30 @@ def refuses(world: World, cluster: Any, url: str) -> str | None:
     if not world.section("git_mirror").get("fetched"):
         return f'Get "{url}/info/refs": 503 Service Unavailable'
     return None
+
+
+def unserved(world: World, address: SplitResult, resolved: str, trusted: str) -> tuple[str, int] | None:
+    """Why curl, sent by ``--resolve`` and trusting ``trusted``, gets nothing: its words and number; or ``None``."""
+    host, port, ip = resolved.split(":")
+    if (host, port) != (address.hostname, "443"):
+        return f"curl: (6) Could not resolve host: {address.hostname}", 6
+    if ip != str((world.environment.get("bootstrap") or {}).get("ingress")):
+        return f"curl: (7) Failed to connect to {host} port 443 after 3000 ms: No route to host", 7
+    if trusted.strip() not in _roots(world):
+        return "curl: (60) SSL certificate problem: unable to get local issuer certificate", 60
+    if host not in _hosts(world):
+        return "curl: (22) The requested URL returned error: 404", 22
+    if not world.section("git_mirror").get("fetched"):
+        return "curl: (22) The requested URL returned error: 503", 22
+    return None
+
+
+def _hosts(world: World) -> set[str]:
+    """Names that its Ingress answers to."""
+    ainur = world.kubernetes.clusters.get(str((world.environment.get("bootstrap") or {}).get("name")))
+    found = ainur.objects("Ingress", APP) if ainur else ()
+    return {str(rule.get("host")) for each in found for rule in each["spec"].get("rules") or ()}
+
+
+def _roots(world: World) -> set[str]:
+    return {host["files"][ROOT]["content"].strip() for host in world.hosts.records.values() if ROOT in host["files"]}

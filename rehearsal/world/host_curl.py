@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, urlsplit
 
-from rehearsal.world import netboot_files
+from rehearsal.world import git_mirror, netboot_files
 from rehearsal.world.factory import read_boot_file
 from rehearsal.world.host_tools import Call, Failed, Result, Tool
 from rehearsal.world.netboot import NAMESPACE, SCRIPTS, absent
@@ -23,8 +23,9 @@ def _curl(call: Call) -> Result:
         "fail": "f", "silent": "s", "show-error": "S", "location": "L", "insecure": "k", "retry": "r",
         "retry-delay": "d", "retry-connrefused": "c", "retry-all-errors": "a", "retry-max-time": "x", "max-time": "m",
         "connect-timeout": "t", "output": "o", "write-out": "w", "head": "I", "range": "g",
+        "resolve": "h", "cacert": "e",
     }  # fmt: skip
-    options, urls = call.options("fsSLkI", "ordwxmtg", long)
+    options, urls = call.options("fsSLkI", "ordwxmtghe", long)
     if not urls:
         raise Failed("curl: (2) no URL specified", 2)
     quiet = "s" in options and "S" not in options
@@ -48,6 +49,11 @@ def _written(options: dict[str, str], status: int) -> str:
 def _fetch(call: Call, url: str, options: dict[str, str]) -> tuple[int, str]:
     """``(status, body)``; ``Failed`` with curl's own number when nobody answers."""
     address = urlsplit(url if "://" in url else f"http://{url}")
+    if address.scheme == "https" and "h" in options:
+        refused = git_mirror.unserved(call.world, address, options["h"], call.read(options.get("e", "/dev/null")))
+        if refused:
+            raise Failed(*refused)
+        return 200, ""
     if address.scheme == "https":
         return _api(call, address, options)
     boot_server = str(((call.world.environment.get("network") or {}).get("netboot") or {}).get("address"))

@@ -119,6 +119,8 @@ def _kubectl(call: Call) -> Result:
             sorted(nodes) if "a" in options else [word.removeprefix("node/") for word in words[1:] if word != "node"]
         )
         return _waited(nodes, wanted, _is_ready if condition == "condition=ready" else _votes)
+    if words[:2] == ["rollout", "status"] and words[2:]:
+        return _rolled_out(cluster, options.get("n", "default"), words[2])
     if words == ["get"] and options.get("r") == "/readyz":
         return Result("ok")
     if words[:2] in (["get", "nodes"], ["get", "node"]):
@@ -128,6 +130,17 @@ def _kubectl(call: Call) -> Result:
             return Result("".join(f"node/{name}\n" for name in wanted))
         return Result("".join(f"{name} {'Ready' if _is_ready(nodes[name]) else 'NotReady'}\n" for name in wanted))
     raise Failed(f"kubectl: the rack's kubectl does not know '{' '.join(words)}'", 2)
+
+
+def _rolled_out(cluster: Any, namespace: str, what: str) -> Result:
+    """``kubectl rollout status daemonset/NAME``: it stands, and its pods run."""
+    kind, _, name = what.partition("/")
+    found = cluster.get("DaemonSet", namespace, name) if kind == "daemonset" else None
+    if found is None:
+        raise Failed(f'Error from server (NotFound): daemonsets.apps "{name}" not found')
+    if kube_pods.not_running(cluster, found):
+        raise Failed("error: timed out waiting for the condition")
+    return Result(f'daemon set "{name}" successfully rolled out\n')
 
 
 def _waited(nodes: dict[str, Any], wanted: list[str], met: Callable[[dict[str, Any]], bool]) -> Result:

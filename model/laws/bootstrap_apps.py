@@ -12,7 +12,6 @@ from model.closure.reading import items, mapping
 from model.closure.standing import seeded
 from model.environment import Environment
 from model.gitops import ENGINE_APP
-from model.gitops import ENGINE_APP
 from model.laws.folders import reconciled
 from model.laws.registry import Breach, tree_law
 from model.tree import Tree, apps, chart, documents
@@ -66,26 +65,6 @@ def mirror_is_there(env: Environment, tree: Tree) -> Iterator[Breach]:
         yield Breach(path, message, f"source: upstream{hint}", "bootstrap")
 
 
-@tree_law("gitops-mirror-trust", unless=("gitops-yaml", "gitops-cluster-unknown", "gitops-mirror-missing"))
-def trust_has_one_writer(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """What Argo CD trusts (argocd-tls-certs-cm) is written by one: by the program where it reads the mirror, else by
-    its chart. With two Helm refuses the install, with none its pods wait for it for ever."""
-    for cluster, categories, _ in reconciled(env):
-        source = env.gitops.clusters[cluster].source if env.gitops and env.gitops.engine == "argocd" else None
-        for category, app in apps(tree, cluster) if source else ():
-            found = chart(tree, cluster, category, app) if category in categories else None
-            if found is None or found.name != ENGINE_APP["argocd"]:
-                continue
-            told = mapping(mapping(found.values.get("configs")).get("tls")).get("create", True)
-            if bool(told) is (source == "upstream"):  # as Helm's `if` takes it
-                continue
-            folder, wanted = f"{cluster}/{category}/{app}", "true" if source == "upstream" else "false"
-            who = "nobody writes" if source == "upstream" else "its chart and the program both write"
-            message = f"{cluster} reads {source}, and with the values of {folder} {who} argocd-tls-certs-cm"
-            hint = f"set configs.tls.create: {wanted} in gitops/{env.name}/{folder}/values.yaml, or change the source"
-            yield Breach(f"gitops.clusters.{cluster}.source", message, hint)
-
-
 @tree_law(
     "gitops-mirror-name",
     unless=("gitops-yaml", "gitops-mirror-missing", "gitops-cluster-unknown", "name-dns", "name-domain-wildcard"),
@@ -109,6 +88,26 @@ def mirror_is_found(env: Environment, tree: Tree) -> Iterator[Breach]:
         message = f"{name}'s Argo CD {said}; it answers at bootstrap.ingress, {address}"
         hint = f"in its values: global.hostAliases: [{{ip: {address}, hostnames: [{host}]}}]"
         yield Breach(f"gitops.clusters.{name}.source", message[:230], hint[:190], "bootstrap.ingress")
+
+
+@tree_law("gitops-mirror-trust", unless=("gitops-yaml", "gitops-cluster-unknown", "gitops-mirror-missing"))
+def trust_has_one_writer(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """What Argo CD trusts (argocd-tls-certs-cm) is written by one: by the program where it reads the mirror, else by
+    its chart. With two Helm refuses the install, with none its pods wait for it for ever."""
+    for cluster, categories, _ in reconciled(env):
+        source = env.gitops.clusters[cluster].source if env.gitops and env.gitops.engine == "argocd" else None
+        for category, app in apps(tree, cluster) if source else ():
+            found = chart(tree, cluster, category, app) if category in categories else None
+            if found is None or found.name != ENGINE_APP["argocd"]:
+                continue
+            told = mapping(mapping(found.values.get("configs")).get("tls")).get("create", True)
+            if bool(told) is (source == "upstream"):  # as Helm's `if` takes it
+                continue
+            folder, wanted = f"{cluster}/{category}/{app}", "true" if source == "upstream" else "false"
+            who = "nobody writes" if source == "upstream" else "its chart and the program both write"
+            message = f"{cluster} reads {source}, and with the values of {folder} {who} argocd-tls-certs-cm"
+            hint = f"set configs.tls.create: {wanted} in gitops/{env.name}/{folder}/values.yaml, or change the source"
+            yield Breach(f"gitops.clusters.{cluster}.source", message, hint)
 
 
 def _mirrored(text: str | None) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rehearsal.world import git_mirror, host_units
+from rehearsal.world import git_mirror, host_units, kube_pods
 from rehearsal.world.host_tools import Call, Failed, Result, Tool
 from rehearsal.world.hosts import KUBECONFIG
 

@@ -34,8 +34,12 @@ class NoKey(Exception):
 
 
 def of_cards(folder: Path, cluster: BootstrapPlan) -> list[CardKey]:
-    """The key of every card that was rendered below `folder`; made where there is none. Errors: NoKey, OSError."""
-    return [_of_card(folder / overlay(cluster.name, node), node) for node in cluster.nodes if node.persistent]
+    """The key of every card that was rendered below `folder`; made where there is none. Errors: NoKey, OSError.
+
+    A card that its Pi writes itself gets the key that the Pi makes.
+    """
+    cards = [node for node in cluster.nodes if node.persistent and not node.stamped]
+    return [_of_card(folder / overlay(cluster.name, node), node) for node in cards]
 
 
 def _of_card(card: Path, node: BootstrapNodePlan) -> CardKey:

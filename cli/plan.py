@@ -16,7 +16,7 @@ from rich.text import Text
 from cli import check, plan_gitops, plan_network
 from cli.console import console, say, table, title
 from cli.stack_files import StackFile
-from model.ainur import BootstrapPlan
+from model.ainur import BootstrapNodePlan, BootstrapPlan
 from model.catalogue import PI_PRICE_GBP
 from model.edge import EdgePlan
 from model.environment import Environment
@@ -78,15 +78,18 @@ def _show(out: Console, decided: Plan, environment: Environment, tree: Tree) -> 
 
 def _bootstrap(out: Console, bootstrap: BootstrapPlan) -> None:
     title(out, f"{bootstrap.name}, the bootstrap cluster", f"k3s {bootstrap.k3s}, API {bootstrap.api}")
-    rows = (
-        (node.name, node.role, node.address, node.serial, "SD card" if node.persistent else "netboot")
-        for node in bootstrap.nodes
-    )
+    rows = ((node.name, node.role, node.address, node.serial, _system(node)) for node in bootstrap.nodes)
     table(out, ("node", "role", "address", "serial", "system on"), rows)
     out.print()
     say(out, f"applications at {bootstrap.ingress}, each by a name of *.{bootstrap.apps_zone}")
     say(out, f"logins of {bootstrap.issuer} are believed by its API")
     _sets(out, bootstrap)
+
+
+def _system(node: BootstrapNodePlan) -> str:
+    if node.stamped:
+        return "SD card, which it writes itself"
+    return "SD card" if node.persistent else "netboot"
 
 
 def _sets(out: Console, bootstrap: BootstrapPlan) -> None:

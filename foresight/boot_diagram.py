@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from foresight.boot_chain import Chain, Step, brief
 
-PARTIES = ("firmware", "iPXE", "kernel", "Talos", "disk", "cloud-init")
+PARTIES = ("firmware", "iPXE", "kernel", "Talos", "disk", "cloud-init", "ilmarin-stamp")
 """Actors that are parts of the machine itself."""
 
 ORDER = ("machine", "router", "dnsmasq", "TFTP", "HTTP", "pulumi up")

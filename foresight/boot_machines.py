@@ -44,6 +44,8 @@ class Machine:
     """What its own disk is, for a reader: `its emmc`."""
     firmware: str = ""
     """The class's firmware, in the data's word."""
+    blank_card: bool = False
+    """Whether it has a card that it is to write itself, and asks the network only until it has."""
 
 
 def machines(environment: Environment, plan: Plan) -> Iterator[Machine]:
@@ -74,12 +76,13 @@ def _pis(environment: Environment, plan: Plan) -> Iterator[Machine]:
         yield Machine(
             node.name,
             f"bootstrap.nodes.{node.name}",
-            "card" if node.persistent else "network",
+            "card" if node.persistent and not node.stamped else "network",
             node.mac,
             network,
-            () if node.persistent else asked(hardware),
+            () if node.persistent and not node.stamped else asked(hardware),
             serial=node.serial,
             firmware=hardware.firmware,
+            blank_card=node.stamped,
         )
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 from model.hardware import Arch
 from model.netboot import Loader, NetbootPlan
 from model.plan import Plan
-from render import boot_files, dnsmasq, ipxe, nfs, pi_boot
+from render import boot_files, dnsmasq, downloads, ipxe, nfs, pi_boot
 
 DNSMASQ = "dnsmasq.conf"
 
@@ -20,8 +20,8 @@ DNSMASQ = "dnsmasq.conf"
 class Content:
     """What is behind a name."""
 
-    kind: Literal["script", "loader", "kernel", "initrd", "text", "firmware"]
-    """`firmware`: whatever a Pi's own firmware loads by name."""
+    kind: Literal["script", "loader", "kernel", "initrd", "text", "firmware", "system"]
+    """`firmware`: whatever a Pi's own firmware loads by name. `system`: a whole disk, packed."""
     runs_on: tuple[str, Arch] | None = None
     """What runs it: (`bios`, `uefi` or `raspberry-pi`, architecture); None where anything does."""
     text: str = ""
@@ -79,9 +79,11 @@ def _tftp(netboot: NetbootPlan) -> dict[str, Content]:
 
 
 def _http(plan: Plan, netboot: NetbootPlan) -> dict[str, Content]:
-    """The scripts, the images they name, the loaders for UEFI's HTTP boot, and the Pis' seeds."""
+    """The scripts, the images they name, the loaders for UEFI's HTTP boot, the Pis' seeds and their system."""
     found = {f"/{name}": Content("script", text=text) for name, text in ipxe.scripts(netboot).items()}
     found |= {f"/pi/{path}": Content("text", text=text) for path, text in boot_files.seeds(plan, netboot).items()}
+    if netboot.pis and netboot.pi_system:
+        found[f"/{downloads.pi_image(netboot.pi_system)}"] = Content("system")
     for one in netboot.loaders:
         if dnsmasq.FILES[one].endswith(".efi"):
             found[f"/loaders/{dnsmasq.FILES[one]}"] = Content("loader", RUNS_ON[one])

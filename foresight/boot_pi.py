@@ -12,6 +12,7 @@ from foresight.boot_machines import Machine
 from foresight.boot_manifest import Content, Served
 from foresight.boot_nfs import exports, holding
 from foresight.boot_offer import Offer
+from foresight.boot_stamp import writes_its_card
 
 SAID = "Raspberry Pi Boot"
 """What option 43 must contain for the EEPROM to believe an offer."""
@@ -183,6 +184,8 @@ class Eeprom:
                 "name its folder at the boot server, with a slash at the end: ds=nocloud;s=http://…/pi/<folder>/",
                 line,
             )
+        elif self.machine.blank_card:
+            writes_its_card(self.walk, self.served, f"/{folder}user-data")
 
 
 def settings(file: str, text: str, generation: str) -> Settings:

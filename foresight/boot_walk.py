@@ -40,6 +40,10 @@ def _may_stay_silent(machine: Machine, asks: Client) -> bool:
 
 
 def _walked(walk: Walk, machine: Machine, asks: Client, conf: Configuration, served: Served) -> End:
+    if machine.blank_card:
+        walk.step(
+            "firmware", "finds nothing to boot on its card, and asks the network; once that is written, never again"
+        )
     offer = _asked(walk, machine, asks, conf)
     if asks.loads[0] == "raspberry-pi":
         Eeprom(machine, asks.generation, served, walk).boot(offer)

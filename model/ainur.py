@@ -52,6 +52,14 @@ class BootstrapNode(Shape):
     host_key: Text | None = None
     """Public SSH host key, made with its card. Left out: a netbooted Pi makes its own, and the first `up` that reaches
     it pins what answers there."""
+    stamp: bool = False
+    """Whether a card that nobody wrote is written by the Pi itself: booted from the network, it puts the system of
+    `network.netboot.pi_image` on it and boots that. Of agents with a card alone."""
+
+    @property
+    def netboots(self) -> bool:
+        """Whether it asks the network for what it boots: each time without a card, or once, to write the one it has."""
+        return "sd" not in self.boot or self.stamp
 
 
 class Bootstrap(Shape):
@@ -88,6 +96,8 @@ class BootstrapNodePlan:
     """None: pinned at first contact, and kept in the state."""
     persistent: bool
     """Whether its system lives on an SD card; else it netboots and only its NVMe remembers."""
+    stamped: bool
+    """Whether it writes that card itself, from the network, when the card is blank."""
     nvme: bool
     """Whether it has an NVMe disk: its place for what must outlive a netboot, and the cluster's storage."""
     link: str
@@ -196,6 +206,7 @@ def _node(name: str, node: BootstrapNode, hardware: HardwareClass, first: bool) 
         serial=node.serial,
         host_key=node.host_key,
         persistent=can_be.server,
+        stamped=node.stamp,
         nvme=can_be.storage,
         link=hardware.nics[0],
         mtu=hardware.mtu,

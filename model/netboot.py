@@ -160,12 +160,12 @@ def arguments(talos: str, hardware: HardwareClass, kernel_ip: str | None) -> tup
 
 
 def pi_entries(environment: Environment) -> tuple[PiEntry, ...]:
-    """Every Pi without an SD card, sorted by name."""
+    """Every Pi that boots from the network, if only to write its card; sorted by name."""
     nodes = environment.bootstrap.nodes if environment.bootstrap else {}
     return tuple(
         PiEntry(name, pi.mac, pi.serial.lower()[-8:], "nvme" in pi.boot)
         for name, pi in sorted(nodes.items())
-        if "sd" not in pi.boot
+        if pi.netboots
     )
 
 

@@ -17,14 +17,17 @@ Cards = dict[str, dict[str, str]]
 
 
 def cards(environment: dict[str, Any], stack: str) -> Cards:
-    """The card of every Pi that has one, by the plan of the raw `environment`; none where there is no plan."""
+    """The card of every Pi that has one, by the plan of the raw `environment`; none where there is no plan.
+
+    A card that its Pi writes itself stays blank.
+    """
     judged = judge(environment, stack, set())
     if judged.environment is None:
         return {}
     decided = plan(judged.environment, judged.tree)
     nodes = decided.bootstrap.nodes if decided.bootstrap else ()
-    found = {node.name: pi_card.files(decided, node) for node in nodes if node.persistent}
+    found = {node.name: pi_card.files(decided, node) for node in nodes if node.persistent and not node.stamped}
     for node in nodes:
-        if node.persistent and node.host_key:
+        if node.name in found and node.host_key:
             found[node.name][pi_card.HOST_KEY] = node.host_key
     return found

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from model.netboot import NetbootPlan
 from model.plan import Plan
-from render import cloud_init, dnsmasq, downloads, ipxe, nfs, nginx, pi_boot
+from render import cloud_init, cloud_init_files, dnsmasq, downloads, ipxe, nfs, nginx, pi_boot, pi_card
 
 HASH = "content.sha256"
 """Beside the files: their hash. A reader keeps the one it started with, and starts anew when this one is another."""
@@ -31,13 +31,19 @@ def published(plan: Plan) -> dict[str, dict[str, str]]:
 
 
 def seeds(plan: Plan, netboot: NetbootPlan) -> dict[str, str]:
-    """`<folder>/<file>` → text: what cloud-init of each netbooted Pi asks for below `/pi/`."""
+    """`<folder>/<file>` → text: what cloud-init of each netbooted Pi asks for below `/pi/`.
+
+    One that is to write its card gets the seed for that, and in `<folder>-card` what goes onto the card.
+    """
     nodes = {node.name: node for node in plan.bootstrap.nodes} if plan.bootstrap else {}
-    return {
-        f"{pi.folder}/{name}": text
-        for pi in netboot.pis
-        for name, text in sorted(cloud_init.seed(plan, nodes[pi.name]).items())
-    }
+    found: dict[str, str] = {}
+    for node in (nodes[pi.name] for pi in netboot.pis):
+        made = cloud_init.stamping_seed(plan, node) if node.stamped else cloud_init.seed(plan, node)
+        found |= {f"{node.folder}/{name}": text for name, text in sorted(made.items())}
+        if node.stamped:
+            card = f"{cloud_init_files.card_folder(node)}/"
+            found |= {f"{card}{name}": text for name, text in sorted(pi_card.files(plan, node).items())}
+    return found
 
 
 def key(path: str) -> str:

@@ -4,6 +4,7 @@ Owns what a fresh Ubuntu becomes on its first boot (a card), or at every boot (t
 renders for a netbooted Pi is served to its whole VLAN. Refuses to do anything itself: it places scripts that do.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -57,6 +58,27 @@ def seed(plan: Plan, node: BootstrapNodePlan) -> dict[str, str]:
     return found
 
 
+def stamping_seed(plan: Plan, node: BootstrapNodePlan) -> dict[str, str]:
+    """The seed of a Pi that came up from the network to write its card: no k3s, and nothing but what writes it.
+
+    Another instance than the card's. Errors: LookupError for a plan without a bootstrap cluster or boot services.
+    """
+    cluster, netboot = plan.bootstrap, plan.network.netboot
+    if cluster is None or netboot is None:
+        raise LookupError(f"nothing that {node.name} could write its card with is served")
+    guest = replace(node, persistent=False)
+    told = _who(plan, cluster, guest) | {
+        "write_files": placed.stamping_files(plan, cluster, guest, netboot),
+        "runcmd": placed.stamping_commands(),
+        "final_message": f"Ilúvatar: {node.name} wrote its card, or says why not: journalctl -u ilmarin-stamp",
+    }
+    return {
+        "meta-data": _dumped(meta_data(guest) | {"instance-id": f"{node.name}-{node.folder}-stamping"}),
+        "user-data": _cloud_config(told),
+        "vendor-data": _cloud_config(vendor_data(plan)),
+    }
+
+
 def meta_data(node: BootstrapNodePlan) -> dict[str, str]:
     """Who this is. The instance is the node by its name and serial: the same card stays the same instance."""
     found = {"instance-id": f"{node.name}-{node.folder}", "local-hostname": node.name}
@@ -65,6 +87,14 @@ def meta_data(node: BootstrapNodePlan) -> dict[str, str]:
 
 def user_data(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> CloudConfig:
     """What this Pi is: its name, who may log in, its files, and what is started."""
+    return _who(plan, cluster, node) | {
+        "write_files": placed.files(plan, cluster, node),
+        "runcmd": placed.commands(node),
+        "final_message": f"Ilúvatar: cloud-init is done on {node.name} after $UPTIME s",
+    }
+
+
+def _who(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> CloudConfig:
     return {
         "hostname": node.name,
         "fqdn": f"{node.name}.{plan.network.zone}",
@@ -85,9 +115,6 @@ def user_data(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> Cl
         "ssh_pwauth": False,
         "ssh_deletekeys": True,
         "ssh_genkeytypes": [UNUSED_KEY],
-        "write_files": placed.files(plan, cluster, node),
-        "runcmd": placed.commands(node),
-        "final_message": f"Ilúvatar: cloud-init is done on {node.name} after $UPTIME s",
     }
 
 

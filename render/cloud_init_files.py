@@ -10,14 +10,21 @@ from typing import Any
 import yaml
 
 from model.ainur import BootstrapNodePlan, BootstrapPlan
+from model.netboot import NetbootPlan
 from model.plan import Plan
-from render import coredns, k3s_config, kube_vip
+from render import coredns, downloads, k3s_config, kube_vip
 
 SCRIPTS = "/usr/local/lib/ilmarin"
 UNITS = "/etc/systemd/system"
 TARGET = "ilmarin.target"
 """Wants every unit that is enabled here."""
 SETTINGS = "/etc/ilmarin/node.env"
+
+STAMPING_JOBS = ("hostname", "nvme", "keep", "host-keys", "stamp")
+"""What a Pi runs that came up from the network to write its card."""
+STAMPING_PORT = 2222
+"""Where SSH answers on such a Pi. Not at 22: `up` waits there for the system of the card, and would log in to one that
+is about to go."""
 
 SSHD = """\
 # Written by Ilúvatar: by key only, one user, one host key, which outlives every boot.
@@ -33,40 +40,79 @@ HostKey /etc/ssh/ssh_host_ed25519_key
 
 def files(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> list[dict[str, Any]]:
     """`write_files`, sorted by path; every path is absolute and comes once."""
-    found = {
+    found = _for(jobs_of(node), node) | {
         SETTINGS: _file(settings(plan, cluster, node)),
         "/etc/ssh/sshd_config.d/00-ilmarin.conf": _file(SSHD.format(user=cluster.user)),
-        "/etc/systemd/journald.conf.d/ilmarin.conf": _file(journald(node)),
         k3s_config.FILE: _file(yaml.safe_dump(k3s_config.config(cluster, node), sort_keys=False), "0600"),
         k3s_config.RESOLVERS: _file("".join(f"nameserver {one}\n" for one in plan.network.resolvers)),
+        f"{UNITS}/{node.unit}.service": _file(_ours("units", f"{node.unit}.service")),
     }
-    jobs = jobs_of(node)
-    found |= {f"{SCRIPTS}/{job}.sh": _file(_ours("scripts", f"{job}.sh"), "0755") for job in jobs}
-    for unit in (TARGET, f"{node.unit}.service", *_units(jobs)):
-        found[f"{UNITS}/{unit}"] = _file(_ours("units", unit))
     if node.role == "server":
         manifests = kube_vip.files(cluster.vip, cluster.ingress, cluster.kube_vip)
         manifests |= coredns.files(plan.network.zone, plan.network.dns) if plan.network.dns else {}
         found |= {f"{kube_vip.FOLDER}/{name}": _file(text, "0600") for name, text in manifests.items()}
         # The API server asks the issuer for its keys by name, and must not need the cluster's own DNS for it
         found["/etc/hosts"] = {"content": f"{cluster.ingress} {_host(cluster.issuer)}\n", "append": True}
+    return _sorted(found)
+
+
+def stamping_files(
+    plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan, netboot: NetbootPlan
+) -> list[dict[str, Any]]:
+    """`write_files` of a Pi that came up from the network to write its card; `node` as it is then, without a card."""
+    found = _for(STAMPING_JOBS, node) | {
+        SETTINGS: _file(_settings(_everywhere(plan, node) | _to_stamp(node, netboot))),
+        "/etc/ssh/sshd_config.d/00-ilmarin.conf": _file(f"{SSHD.format(user=cluster.user)}Port {STAMPING_PORT}\n"),
+    }
+    return _sorted(found)
+
+
+def card_folder(node: BootstrapNodePlan) -> str:
+    """Below `/pi/` at the boot server: the files of a card that its Pi writes itself."""
+    return f"{node.folder}-card"
+
+
+def _for(jobs: tuple[str, ...], node: BootstrapNodePlan) -> dict[str, dict[str, Any]]:
+    """What every Pi has, and what its jobs need."""
+    found = {f"{SCRIPTS}/{job}.sh": _file(_ours("scripts", f"{job}.sh"), "0755") for job in jobs}
+    found |= {f"{UNITS}/{unit}": _file(_ours("units", unit)) for unit in (TARGET, *_units(jobs))}
+    return found | {"/etc/systemd/journald.conf.d/ilmarin.conf": _file(journald(node))}
+
+
+def _sorted(found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"path": path, **one} for path, one in sorted(found.items())]
 
 
 def settings(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> str:
     """What the scripts read (`render/pi/README.md` says which reads what): KEY=value lines, none of them secret."""
-    told = {
+    joins = {"ROLE": node.role, "FIRST": _yes(node.first), "API": cluster.api, "K3S_VERSION": cluster.k3s}
+    return _settings(_everywhere(plan, node) | joins)
+
+
+def _everywhere(plan: Plan, node: BootstrapNodePlan) -> dict[str, str]:
+    return {
         "NODE": node.name,
         "LAB": plan.name,
         "ZONE": plan.network.zone,
         "CARD": _yes(node.persistent),
         "NVME": _yes(node.nvme),
         "KEEP": node.keep,
-        "ROLE": node.role,
-        "FIRST": _yes(node.first),
-        "API": cluster.api,
-        "K3S_VERSION": cluster.k3s,
     }
+
+
+def _to_stamp(node: BootstrapNodePlan, netboot: NetbootPlan) -> dict[str, str]:
+    """What goes onto the card. Without an image nobody could write it: a law has said so."""
+    if netboot.pi_system is None:
+        return {}
+    served = f"http://{netboot.address}"
+    return {
+        "IMAGE_URL": f"{served}/{downloads.pi_image(netboot.pi_system)}",
+        "IMAGE_SHA256": netboot.pi_system.sha256,
+        "SEED_URL": f"{served}/pi/{card_folder(node)}/",
+    }
+
+
+def _settings(told: dict[str, str]) -> str:
     return "".join(f"{key}={value}\n" for key, value in told.items())
 
 
@@ -87,6 +133,20 @@ def commands(node: BootstrapNodePlan) -> list[list[str]]:
         ["systemctl", "restart", "systemd-journald"],
         ["systemctl", "enable", "--now", "fstrim.timer"],
         ["systemctl", "enable", TARGET, *_enabled(jobs_of(node))],
+        ["systemctl", "start", TARGET],
+    ]
+
+
+def stamping_commands() -> list[list[str]]:
+    """`runcmd` of a Pi that came up from the network to write its card. It reboots by itself when that is done.
+
+    Ubuntu's SSH is started by a socket, whose port follows sshd's configuration at a daemon-reload.
+    """
+    return [
+        ["systemctl", "daemon-reload"],
+        ["systemctl", "restart", "systemd-journald"],
+        ["systemctl", "restart", "ssh.socket"],
+        ["systemctl", "enable", TARGET, *_enabled(STAMPING_JOBS)],
         ["systemctl", "start", TARGET],
     ]
 

@@ -31,13 +31,19 @@ def _power(plan: Plan) -> Files:
 
 
 def _pis(plan: Plan) -> Files:
-    """What each Pi's card carries beside Ubuntu's own files, or what a netbooted one is served as its seed."""
+    """What each Pi's card carries beside Ubuntu's own files, or what a netbooted one is served as its seed.
+
+    Both, where it writes its card itself.
+    """
     found: Files = {}
     if plan.bootstrap is None:
         return found
     for node in plan.bootstrap.nodes:
         made = pi_card.files(plan, node) if node.persistent else cloud_init.seed(plan, node)
         found |= {f"{overlay(plan.bootstrap.name, node)}/{name}": text for name, text in made.items()}
+        if node.stamped:
+            made = cloud_init.stamping_seed(plan, node)
+            found |= {f"{plan.bootstrap.name}/{node.name}/netboot/{name}": text for name, text in made.items()}
     return found
 
 

@@ -8,6 +8,7 @@ from model.netboot import Discovery, NetbootPlan, runs_on
 SCRIPTS = "/srv/boot"
 IMAGES = "/srv/boot-images"
 LOADERS = "/srv/tftp"
+PI_IMAGES = "/srv/pi"
 SEEDS = "/srv/seeds"
 """Flat, as a ConfigMap is: `<folder>_<file>`."""
 DISCOVERED = "/var/log/discovered/discovered.log"
@@ -33,8 +34,10 @@ server {{
   location /talos/ {{ root {IMAGES}; }}
   # iPXE's loaders, for UEFI's HTTP boot: nothing else of what TFTP has
   location ~ ^/loaders/([a-z0-9-]+\\.efi)$ {{ alias {LOADERS}/$1; }}
-  # What cloud-init of a netbooted Pi asks for, in the folder of its serial
-  location ~ "^/pi/([0-9a-f]{{8}})/([a-z-]+)$" {{ alias {SEEDS}/$1_$2; }}
+  # What a netbooted Pi's cloud-init asks for, in the folder of its serial; and what goes onto a card that a Pi writes
+  location ~ "^/pi/([0-9a-f]{{8}}(?:-card)?)/([a-z-]+(?:\\.txt)?)$" {{ alias {SEEDS}/$1_$2; }}
+  # The system of such a card
+  location ~ "^/pi/([0-9a-f]{{12}}\\.img\\.xz)$" {{ alias {PI_IMAGES}/$1; }}
   # A machine that nobody listed: what it is, and the entry to add
   location = /unknown.ipxe {{
     access_log /dev/stdout;

@@ -124,10 +124,12 @@ def serial_form(env: Environment) -> Iterator[Breach]:
 
 @law("bootstrap-netboot-missing")
 def netbooting_pi_has_boot_services(env: Environment) -> Iterator[Breach]:
-    """A Pi without an SD card boots from the network, so the environment has boot services."""
+    """A Pi without an SD card, or that is to write its own, boots from the network, so the environment has boot
+    services."""
     for name, pi in pis(env):
-        if "sd" not in pi.boot and env.network.netboot is None:
-            message = f"{name} has no SD card and boots from the network, where nothing answers"
+        if pi.netboots and env.network.netboot is None:
+            why = "writes its card from the network" if "sd" in pi.boot else "has no SD card and boots from the network"
+            message = f"{name} {why}, where nothing answers"
             yield Breach(f"bootstrap.nodes.{name}.boot", message, "add network.netboot, or a card", "network.netboot")
 
 
@@ -137,7 +139,7 @@ def netbooting_pi_is_known(env: Environment) -> Iterator[Breach]:
     booting: dict[str, list[str]] = {}
     for name, pi in pis(env):
         hardware = env.hardware.get(pi.hardware)
-        if "sd" not in pi.boot and hardware and hardware.firmware == "raspberry-pi":
+        if pi.netboots and hardware and hardware.firmware == "raspberry-pi":
             booting.setdefault(pi.hardware, []).append(name)
     for name, names in booting.items():
         board = env.hardware[name].board
@@ -189,7 +191,7 @@ def somebody_netboots(env: Environment) -> Iterator[Breach]:
     boot = env.network.netboot
     if boot is None or boot.unknown_machines == "maintenance":
         return
-    pi_boots = any("sd" not in pi.boot for _, pi in pis(env))
+    pi_boots = any(pi.netboots for _, pi in pis(env))
     if not pi_boots and not any(node.boot == "netboot" for _, node in talos_nodes(env)):
         yield Breach("network.netboot", "no machine boots from the network", "leave netboot out", "cluster.nodes")
 
@@ -251,7 +253,7 @@ def card_has_its_host_key(env: Environment) -> Iterator[Breach]:
     """A Pi with a card is known by the host key that its card was made with: else whoever answers at its address when
     the first `up` asks is believed, and given the join token."""
     for name, pi in pis(env):
-        if pi.host_key is None and "sd" in pi.boot:
+        if pi.host_key is None and not pi.netboots:
             message = f"nobody wrote {name}'s host key down: whoever answers first at {pi.address} passes for it"
             hint = "the line that `./lab render` prints with its card, or that its own console shows at first boot"
             yield Breach(f"bootstrap.nodes.{name}.host_key", message, hint)
@@ -262,7 +264,7 @@ def netbooted_pi_is_pinned(env: Environment) -> Iterator[Breach]:
     """A netbooted Pi makes its host key itself: the first `up` that reaches it keeps what it
     sees, and refuses another."""
     for name, pi in pis(env):
-        if pi.host_key is None and "sd" not in pi.boot:
+        if pi.host_key is None and pi.netboots:
             message = f"{name}'s host key is pinned at first contact: what answers at {pi.address} then is believed"
             hint = f"nothing to do; to pin it here as well, once it runs: ssh-keyscan -t ed25519 {pi.address}"
             yield Breach(f"bootstrap.nodes.{name}.host_key", message, hint)

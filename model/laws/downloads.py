@@ -43,7 +43,7 @@ def source_is_judged(env: Environment) -> Iterator[Breach]:
 def netbooted_pis_have_a_system(env: Environment) -> Iterator[Breach]:
     """A Pi that boots from the network finds firmware, kernel and root: the builder makes them of Ubuntu's image."""
     boot, nodes = env.network.netboot, env.bootstrap.nodes if env.bootstrap else {}
-    netbooted = [name for name, pi in nodes.items() if "sd" not in pi.boot]
+    netbooted = [name for name, pi in nodes.items() if pi.netboots]
     if boot and netbooted and boot.pi_image is None:
         verb = "boots" if len(netbooted) == 1 else "boot"
         message = f"{listed(netbooted)} {verb} from the network, and nothing says what"

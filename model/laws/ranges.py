@@ -97,7 +97,7 @@ def dhcp_holds_the_machines(env: Environment) -> Iterator[Breach]:
     if not boot or not vlan or not vlan.dhcp:
         return
     booting = [name for name, node in talos_nodes(env) if node.boot == "netboot"]
-    booting += [name for name, pi in env.bootstrap.nodes.items() if "sd" not in pi.boot] if env.bootstrap else []
+    booting += [name for name, pi in env.bootstrap.nodes.items() if pi.netboots] if env.bootstrap else []
     have = len(vlan.dhcp.range)
     if have < len(booting):
         message = f"{vlan.dhcp.range} has {have} addresses, and {len(booting)} machines may boot at once"

@@ -26,6 +26,7 @@ HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 BROUGHT = "/boot/firmware/ilmarin-host-key"
 CA = "/etc/ilmarin/ca.crt"
 _RELEASES = "https://github.com/k3s-io/k3s/releases/download"
+_ON_THE_CARD = ("user-data", "meta-data", "network-config", "vendor-data", "config.txt", "cmdline.txt")
 _BOUND = {"/etc/rancher/node": "rancher-node", "/var/lib/rancher": "rancher", "/var/lib/kubelet": "kubelet"}
 
 Settings = dict[str, str]
@@ -82,6 +83,7 @@ def _nvme(world: World, host: Host, told: Settings) -> str | None:
 
 def _keep(_world: World, host: Host, told: Settings) -> str | None:
     host["dirs"] = sorted({*host["dirs"], HERE})
+    host["shut"] = [HERE]
     if told["CARD"] == "yes" or told["NVME"] == "no":
         return None
     if NVME not in host["mounts"]:
@@ -89,6 +91,7 @@ def _keep(_world: World, host: Host, told: Settings) -> str | None:
     keep = told.get("KEEP", "")
     if not keep.startswith(f"{NVME}/"):
         return f"KEEP in {SETTINGS} is {keep}: a netbooted Pi remembers beneath {NVME} only"
+    host["shut"] = [HERE, keep]
     host["binds"] = {HERE: keep} | {path: f"{keep}/{name}" for path, name in _BOUND.items()}
     return None
 
@@ -187,11 +190,15 @@ def _stamp(world: World, host: Host, told: Settings) -> str | None:
             f"/dev/mmcblk0 is neither blank nor stamped by this, and nothing on it was touched. It carries: {foreign}"
         )
     away = world.faults.outage(f"download/{urlsplit(told['IMAGE_URL']).hostname}", world.clock.now)
+    away = away or world.hosts.served_image(told["IMAGE_URL"])
     if away:
         return f"{told['IMAGE_URL']} does not come: {away}. The card boots nothing until it came. Tried again by itself"
     found = world.hosts.served_seed(host, told["SEED_URL"])
     if isinstance(found, str):
         return f"the card's seed does not come: {found}. Tried again by itself"
+    lacking = [name for name in _ON_THE_CARD if name not in found]
+    if lacking:
+        return f"the card's seed does not come: {told['SEED_URL']}{lacking[0]}: 404. Tried again by itself"
     host["card"] = found | {"ilmarin-host-key": host["files"][HOST_KEY]["content"]}
     world.journal("stamp the card", kind="hosts", subject=host["name"], duration_of="hosts.stamp")
     world.hosts.reboot(host)

@@ -20,7 +20,9 @@ FOLDER = "/etc/systemd/system"
 _OWN = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/usr/lib/")
 """Where Ubuntu's own programs are: what a unit calls there is there."""
 _GROUPS = ("multi-user.target", "network-online.target", "sysinit.target", "timers.target")
-_UBUNTUS = ("fstrim.timer", "iscsid", "open-iscsi", "rpcbind", "ssh", "systemd-journald", "systemd-timesyncd")
+_UBUNTUS = (
+    *("fstrim.timer", "iscsid", "open-iscsi", "rpcbind", "ssh", "ssh.socket", "systemd-journald", "systemd-timesyncd"),
+)
 """Units that Ubuntu and its packages bring."""
 
 

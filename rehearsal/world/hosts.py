@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rehearsal.world import host_boot, host_units, netboot_pi
 from rehearsal.world.errors import Refusal
-from rehearsal.world.ssh import admit
+from rehearsal.world.ssh import admit, port
 
 if TYPE_CHECKING:
     from rehearsal.world import World
@@ -56,7 +56,7 @@ class Hosts:
         found = next((host for host in self.records.values() if host["address"] == connection["host"]), None)
         patience = _FOR_EVER if connection.get("dialErrorLimit") == -1 else _DIALS
         if found is not None:
-            self.world.clock.wait_for(lambda: self.answers(found) is None, patience)
+            self.world.clock.wait_for(lambda: self.answers(found, int(connection.get("port") or 22)) is None, patience)
         keys = found["users"].get(connection.get("user", "root"), []) if found else []
         # The rack's own key stands beside the owner's: nobody here has the private half of that one
         admit(found, connection, [*keys, *(self.world.authorized_keys if keys else ())])
@@ -64,12 +64,14 @@ class Hosts:
             raise Refusal("no route to host")
         return found
 
-    def answers(self, host: dict[str, Any]) -> str | None:
+    def answers(self, host: dict[str, Any], at: int = 22) -> str | None:
         """Why nobody gets an answer of this host's SSH, having let it boot as far as it can; ``None``: it answers."""
         self.settle_one(host)
         if host["stage"] != "running":
             return f"{host['name']} stands at '{host['stage']}': {host['reason']}"
-        return None if host["host_key"] else f"{host['name']} has no SSH host key yet"
+        if not host["host_key"]:
+            return f"{host['name']} has no SSH host key yet"
+        return None if port(host) == at else f"{host['name']} answers SSH at port {port(host)}, and not at {at}"
 
     # Power
 
@@ -94,6 +96,10 @@ class Hosts:
     def served_seed(self, host: dict[str, Any], url: str) -> dict[str, str] | str:
         """The seed that is served below ``url``, or why none is."""
         return netboot_pi.seed(self.world, host, url)
+
+    def served_image(self, url: str) -> str | None:
+        """Why the system of a card is not to be had at ``url``."""
+        return netboot_pi.image(self.world, url)
 
     # The cluster's API
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rehearsal.world import World
 
 NAMESPACE = "netboot"
+SCRIPTS = "boot"
+"""The ConfigMap that tells who serves over HTTP; the Pis' image is read by others, too, who serve it to nobody."""
 LIST = "boot-downloads"
 """The ConfigMap with the builder's list, and the list's name in it."""
 KEY = "boot.list"
@@ -33,7 +35,7 @@ _LOADER_MEMBER = {
 
 
 def lacks(world: World, cluster: Cluster, path: str) -> str | None:
-    """Why no boot server has ``path`` (``talos/<schematic>/<version>/<file>``, ``tftp/<loader>``); ``None``: it has.
+    """Why no boot server has ``path`` (``talos/…/<file>``, ``tftp/<loader>``, ``pi/<image>``); ``None``: it has.
 
     A file that was brought once stays, whatever happens to its source afterwards.
     """
@@ -73,7 +75,8 @@ def _unbuilt(cluster: Cluster, path: str) -> str | None:
     written = {where for body in builders for where in _host_paths(body, kind, writable=True)}
     if not written:
         return f"nobody puts {path} there: the builder writes to no disk of the host at …/{kind}"
-    if any(written & _host_paths(body, None, writable=False) for body in workloads if body not in builders):
+    servers = [body for body in workloads if body not in builders and (kind != "pi" or _mounted(body, SCRIPTS))]
+    if any(written & _host_paths(body, None, writable=False) for body in servers):
         return None
     return f"nobody serves {path}: the builder writes to {', '.join(sorted(written))}, which no server mounts"
 
@@ -125,6 +128,9 @@ def _wrong_source(world: World, path: str, check: str, url: str, member: str) ->
         return None if world.factory.knows(schematic) else f'schematic ID "{schematic}" not found (404)'
     if not re.fullmatch(r"sha256:[0-9a-f]{64}|sums:https://\S+", check):
         return f"nothing judges {url}"
+    if path.startswith("pi/"):
+        named = check.removeprefix("sha256:")[:12]
+        return None if path == f"pi/{named}.img.xz" else f"{check} is not the hash that {path} is named by"
     known = _LOADER_MEMBER.get(path.removeprefix("tftp/"))
     what = member or address.path
     return None if known and known.search(what) else f"{what} is not what is served as {path.removeprefix('tftp/')}"

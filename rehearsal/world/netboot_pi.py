@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
+from rehearsal.world import netboot_files
 from rehearsal.world.netboot import NAMESPACE, SCRIPTS, WORKLOADS, absent, runs_on
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ _MENU = "Raspberry Pi Boot"
 
 
 def unbootable(world: World) -> Iterator[str]:
-    """``<pi>: …`` of every Pi without a card that would not come up again, once the boot services were published."""
+    """``<pi>: …`` of every Pi that boots from the network and would not come up again, once the boot services were
+    published; one that writes its own card among them."""
     bootstrap: dict[str, Any] = world.environment.get("bootstrap") or {}
     cluster = world.kubernetes.clusters.get(str(bootstrap.get("name")))
     if cluster is None or cluster.get("ConfigMap", NAMESPACE, "pi-boot") is None:
@@ -36,7 +38,7 @@ def unbootable(world: World) -> Iterator[str]:
     mounted = any(runs_on(body, "pi-boot") for body in workloads)
     unserved = None if mounted else f"no workload mounts ConfigMap {NAMESPACE}/pi-boot for TFTP"
     for name, pi in (bootstrap.get("nodes") or {}).items():
-        if "sd" not in (pi.get("boot") or ()):
+        if "sd" not in (pi.get("boot") or ()) or pi.get("stamp"):
             reason = unserved or reason_not_to_boot(maps, world.environment, pi)
             if reason:
                 yield f"{name}: would not come up again: {reason}"
@@ -78,13 +80,23 @@ def seed(world: World, host: dict[str, Any], url: str | None = None) -> dict[str
         return reason
     asked = url or _told(maps["pi-boot"][f"{host['serial']}_cmdline.txt"])
     server = str(((world.environment.get("network") or {}).get("netboot") or {}).get("address"))
-    found = re.fullmatch(rf"http://{re.escape(server)}/pi/([0-9a-f]{{8}})/", asked)
+    found = re.fullmatch(rf"http://{re.escape(server)}/pi/([0-9a-f]{{8}}(?:-card)?)/", asked)
     if not found:
         return f"its cloud-init asks for {asked or 'no seed'}, and {server} serves http://{server}/pi/<folder>/"
     prefix = f"{found[1]}_"
     files = {name.removeprefix(prefix): text for name, text in maps[SEEDS].items() if name.startswith(prefix)}
     lacking = [name for name in ("user-data", "meta-data") if name not in files]
     return f"{asked}{lacking[0]}: 404: ConfigMap {NAMESPACE}/{SEEDS} has no {prefix}{lacking[0]}" if lacking else files
+
+
+def image(world: World, url: str) -> str | None:
+    """Why ``url`` of a card's whole system is not to be had; ``None``: it is served."""
+    network = (world.environment.get("network") or {}).get("netboot") or {}
+    cluster = world.kubernetes.clusters.get(str((world.environment.get("bootstrap") or {}).get("name")))
+    path = url.removeprefix(f"http://{network.get('address')}/")
+    if cluster is None or not re.fullmatch(r"pi/[0-9a-f]{12}\.img\.xz", path):
+        return f"404: {network.get('address')} serves pi/<image>.img.xz, and not that"
+    return netboot_files.lacks(world, cluster, path)
 
 
 def _told(cmdline: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import struct
 from typing import Any
 
@@ -51,7 +52,7 @@ def admit(host: dict[str, Any] | None, connection: dict[str, Any], authorized: l
     where = f"{connection['host']}:{int(connection.get('port') or 22)}"
     if host is None or host["stage"] != "running":
         raise _dial(f"dial tcp {where}: connect: no route to host{_why(host)}")
-    if not where.endswith(":22") or host["host_key"] is None:
+    if not where.endswith(f":{port(host)}") or host["host_key"] is None:
         raise _dial(f"dial tcp {where}: connect: connection refused")
     expected = connection.get("hostKey")
     if expected and not same_key(expected, host["host_key"]):
@@ -68,6 +69,13 @@ def admit(host: dict[str, Any] | None, connection: dict[str, Any], authorized: l
             "ssh: handshake failed: ssh: unable to authenticate, "
             f"attempted methods {tried}, no supported methods remain"
         )
+
+
+def port(host: dict[str, Any]) -> int:
+    """Where its sshd listens (sshd_config(5), ``Port``): in what was put beside Ubuntu's own configuration, or 22."""
+    texts = (file["content"] for path, file in host["files"].items() if path.startswith("/etc/ssh/sshd_config.d/"))
+    told = (re.search(r"^Port (\d+)$", text, re.MULTILINE) for text in texts)
+    return next((int(found[1]) for found in told if found), 22)
 
 
 def _why(host: dict[str, Any] | None) -> str:

@@ -17,7 +17,9 @@ import yaml
 from model.ainur import BootstrapNodePlan
 from model.plan import Plan
 from render import cloud_init, cloud_init_files, k3s_config, pi_card
+from tests.labs import planned
 from tests.render.test_cloud_init import NODES, ONE, user_data, written
+from tests.stamped import stamped
 
 pytestmark = pytest.mark.real
 
@@ -86,6 +88,17 @@ def test_cloud_init_reads_every_file(
             said = judged.stdout + judged.stderr
             assert judged.returncode == 0, said
             assert "deprecat" not in re.sub(r"Cloud config schema deprecations: *\n", "", said), said
+
+
+def test_cloud_init_reads_the_seed_that_writes_a_card(tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    plan = planned(stamped())
+    assert plan.bootstrap
+    seed = cloud_init.stamping_seed(plan, next(node for node in plan.bootstrap.nodes if node.stamped))
+    tool = require_tool("cloud-init")
+    assert set(yaml.safe_load(seed["user-data"])) <= _top_level()
+    (tmp_path / "user-data").write_text(seed["user-data"])
+    judged = _run(tool, "schema", "--config-file", str(tmp_path / "user-data"))
+    assert judged.returncode == 0, judged.stdout + judged.stderr
 
 
 def test_the_validator_sees_a_wrong_value(tmp_path: Path, require_tool: Callable[[str], str]) -> None:

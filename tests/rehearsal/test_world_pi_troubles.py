@@ -10,6 +10,7 @@ from rehearsal.world.hosts import NODE_TOKEN
 from tests.rehearsal.lab_keys import HOST_KEY
 from tests.rehearsal.pis import a_lab, join, reach, run, serve
 from tests.rehearsal.seeds import NVME, card, seed, settings, unit
+from tests.rehearsal.worlds import boot_list, place
 
 READY = "sudo k3s kubectl wait --for=condition=Ready --timeout=1s node/maia-1"
 YEAR = "a year behind"
@@ -85,17 +86,19 @@ def test_a_first_vala_whose_power_goes_in_any_unit_comes_up_at_the_next_boot(par
     assert any("lose power" in entry["operation"] for entry in world.entries())
 
 
+IMAGE = f"pi/{'1' * 12}.img.xz"
 STAMP = {
-    "IMAGE_URL": "https://images.example.org/ubuntu.img.xz",
+    "IMAGE_URL": f"http://10.0.0.59/{IMAGE}",
     "IMAGE_SHA256": "1" * 64,
-    "SEED_URL": "http://10.0.0.59/pi/a1b2c351/",
+    "SEED_URL": "http://10.0.0.59/pi/a1b2c351-card/",
     "CARD": "no",
 }
+LISTED = f"{IMAGE} sha256:{'1' * 64} https://images.example.org/ubuntu.img.xz\n"
 
 
-def _stamping(*faults: Fault) -> World:
+def _stamping(*faults: Fault, listed: str = LISTED, lacks: str = "", **over: str) -> World:
     """maia-1 has a blank card in it, and its seed says what to write there."""
-    told = "".join(f"{key}={value}\n" for key, value in settings("maia-1", **STAMP).items())
+    told = "".join(f"{key}={value}\n" for key, value in settings("maia-1", **STAMP | over).items())
     service = unit("host-keys").replace("host-keys.sh", "stamp.sh").replace("ilmarin-keep", "ilmarin-host-keys")
     placed = {
         "node.env": told,
@@ -106,7 +109,16 @@ def _stamping(*faults: Fault) -> World:
     names = ("hostname", "nvme", "keep", "host-keys", "stamp")
     units += [["systemctl", "enable", f"ilmarin-{each}"] for each in names] + [["systemctl", "start", "ilmarin.target"]]
     world = a_lab(None, *faults)
-    serve(world, seed("maia-1", placed=placed, runcmd=units))
+    serve(world, seed("maia-1", placed=placed, runcmd=units) | {"meta-data": "instance-id: maia-1-stamping\n"})
+    cluster = world.kubernetes.clusters["boot"]
+    served = (cluster.get("ConfigMap", "netboot", "pi-seed") or {})["data"]
+    config = {"NODE": "maia-1", "CARD": "yes", "KEEP": "/var/lib/ilmarin"}
+    node_env = "".join(f"{key}={value}\n" for key, value in settings("maia-1", **config).items())
+    on_it = seed("maia-1", placed={"node.env": node_env}) | dict.fromkeys(("vendor-data", "network-config"), "{}\n")
+    on_it |= {"config.txt": "arm_64bit=1\n", "cmdline.txt": "root=LABEL=writable\n"}
+    served |= {f"a1b2c351-card_{name}": text for name, text in on_it.items() if name != lacks}
+    place(cluster, "ConfigMap", "netboot", "pi-seed", data=served)
+    place(cluster, "ConfigMap", "netboot", "boot-downloads", data={"boot.list": boot_list() + listed})
     world.hosts.records["maia-1"]["sd"] = True
     return world
 
@@ -137,6 +149,32 @@ def test_a_card_with_anything_on_it_is_not_touched(fault: Fault, words: str) -> 
     reach(world, "maia-1")
     assert words in _failed(world, "ilmarin-stamp")
     assert world.hosts.records["maia-1"]["card"] is None
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"IMAGE_URL": "http://10.0.0.59/ubuntu.img.xz"}, "404: 10.0.0.59 serves pi/<image>.img.xz, and not that"),
+        ({"listed": ""}, f"the builder's list does not name {IMAGE}"),
+        ({"listed": LISTED.replace("sha256:1", "sha256:2")}, f"is not the hash that {IMAGE} is named by"),
+        ({"lacks": "config.txt"}, "/pi/a1b2c351-card/config.txt: 404. Tried again by itself"),
+        ({"lacks": "user-data"}, "/pi/a1b2c351-card/user-data: 404"),
+    ],
+)
+def test_what_is_not_served_is_not_written_to_a_card(wrong: dict[str, str], words: str) -> None:
+    world = _stamping(**wrong)
+    reach(world, "maia-1")
+    assert words in _failed(world, "ilmarin-stamp")
+    assert world.hosts.records["maia-1"]["card"] is None
+
+
+def test_a_pi_that_writes_its_card_answers_at_the_port_that_its_seed_names() -> None:
+    world = _stamping(Fault("disk", "host/maia-1/sd", message="vfat"))
+    world.hosts.settle()
+    world.hosts.write(world.hosts.records["maia-1"], "/etc/ssh/sshd_config.d/00.conf", "X no\nPort 2222\n")
+    with pytest.raises(Refusal, match=r":22: connect: connection refused"):
+        reach(world, "maia-1")
+    assert reach(world, "maia-1", port=2222)["name"] == "maia-1"
 
 
 # Disks

@@ -2,8 +2,8 @@
 # Writes the OS image to the SD card of a Pi that came up from the network, with its seed, so that it boots by itself.
 #
 # Reads    NODE; IMAGE_URL (.xz or .zst), IMAGE_SHA256 (of that file), SEED_URL (a folder: user-data, meta-data,
-#          network-config, vendor-data)
-# Leaves   the image on /dev/mmcblk0; in its boot partition the seed, this system's host key (`ilmarin-host-key`, so
+#          network-config, vendor-data; config.txt and cmdline.txt in place of the image's own)
+# Leaves   the image on /dev/mmcblk0; in its boot partition these, this system's host key (`ilmarin-host-key`, so
 #          that the card is the machine that was pinned), the record `ilmarin.stamp`; /run/ilmarin-stamped: reboot
 # Refuses  the disk that this system runs from; a card that is neither blank nor stamped by this; a card whose stamped
 #          system has lived, if the image is another by now: it holds a host key, a cluster, maybe the root CA.
@@ -26,7 +26,7 @@ for key in NODE IMAGE_URL IMAGE_SHA256 SEED_URL; do
     eval "[ -n \"\${$key:-}\" ]" || die "$key is missing in $settings: render the seed again"
 done
 
-files='user-data meta-data network-config vendor-data'
+files='user-data meta-data network-config vendor-data config.txt cmdline.txt'
 card=/dev/mmcblk0 record=ilmarin.stamp mark='ilmarin stamping' mib=1048576
 done_mark=/run/ilmarin-stamped work=/run/ilmarin-stamp
 case $IMAGE_URL in

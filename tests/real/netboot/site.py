@@ -220,6 +220,14 @@ class Site:
         """A kernel or initramfs where the boot server mounts them; `path` as a script asks for it."""
         self.net.write(f"{_mounted('nginx', 'images')}/{path.removeprefix('talos/')}", content)
 
+    def serve_seed(self, key: str, content: bytes) -> None:
+        """A file of the ConfigMap of seeds, where the boot server mounts it."""
+        self.net.write(f"{_mounted('nginx', 'seeds')}/{key}", content)
+
+    def serve_pi_image(self, path: str, content: bytes) -> None:
+        """The Pis' image where the boot server mounts it; `path` as the builder's list has it."""
+        self.net.write(f"{_mounted('nginx', 'pi-image')}/{path.removeprefix('pi/')}", content)
+
     def serve_tftp(self, name: str, content: bytes) -> None:
         """A file under the TFTP root."""
         self.net.write(f"{_mounted('dnsmasq', 'loaders')}/{name}", content)

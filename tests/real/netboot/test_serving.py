@@ -6,10 +6,12 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from render import ipxe
+from foresight.boot_stamp import ON_THE_CARD
+from render import boot_files, downloads, ipxe
 from tests.labs import planned, raw
 from tests.real.netboot import firmware
 from tests.real.netboot.site import LOADERS, Site
+from tests.stamped import stamped
 
 pytestmark = pytest.mark.real
 
@@ -42,6 +44,26 @@ def test_uefi_that_boots_by_http_finds_its_loader_and_nothing_else_of_tftp_s(ser
     assert _get(served, "/loaders/snponly.efi") == ("200", "a loader")
     assert _get(served, "/loaders/a1b2c351/cmdline.txt")[0] == "404"
     assert _get(served, "/loaders/..%2f..%2fetc/passwd")[0] in ("400", "404")
+
+
+def test_a_card_s_files_and_its_system_are_served_to_the_pi_that_writes_it(served: Site) -> None:
+    """By the shipped configuration, out of the folders that the shipped container mounts."""
+    netboot = planned(stamped()).network.netboot
+    assert netboot
+    assert netboot.pi_system
+    texts = boot_files.seeds(planned(stamped()), netboot)
+    for path, text in texts.items():
+        served.serve_seed(boot_files.key(path), text.encode())
+    served.serve_pi_image(downloads.pi_image(netboot.pi_system), b"a whole system")
+    assert len([path for path in texts if "-card/" in path]) == len(ON_THE_CARD)
+    for path, text in texts.items():
+        assert _get(served, f"/pi/{path}") == ("200", text)
+    told = texts["a1b2c352/user-data"]
+    (image,) = re.findall(r"IMAGE_URL=http://[\d.]+(\S+)", told)
+    assert _get(served, image) == ("200", "a whole system")
+    (folder,) = re.findall(r"SEED_URL=http://[\d.]+(\S+)", told)
+    assert _get(served, f"{folder}config.txt")[0] == "200"
+    assert _get(served, f"{folder}ilmarin-host-key")[0] == "404", "no private key is served"
 
 
 def test_every_script_is_served_as_it_was_rendered(served: Site) -> None:

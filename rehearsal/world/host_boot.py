@@ -47,6 +47,7 @@ def _blank() -> dict[str, Any]:
         "files": {},
         "dirs": ["/etc", "/etc/systemd/system", "/tmp", "/var/lib", "/var/lib/cloud"],
         "mounts": [],
+        "shut": [],  # folders that are 0700
         "binds": {},
         "services": {},
         "cloud_init": "pending",

@@ -169,6 +169,8 @@ def _holds(call: Call, words: list[str]) -> bool:
         return bool(words and words[0])
     if len(words) == 2:
         operator, value = words
+        if words[0] in ("-e", "-f", "-d", "-s", "-r") and not call.may_reach(value):
+            return False  # whoever may not look finds nothing
         answers = {
             "-n": bool(value),
             "-z": not value,

@@ -60,6 +60,8 @@ class Call:
             return self.cache[0]
         if path == "/dev/null":
             return ""
+        if not self.may_reach(path):
+            raise Failed(f"{self.tool}: {path}: Permission denied")
         found = self.host["files"].get(path)
         if found is None:
             what = "Is a directory" if self.world.hosts.is_dir(self.host, path) else "No such file or directory"
@@ -67,6 +69,11 @@ class Call:
         if self.user not in ("root", found["owner"]) and not int(found["mode"], 8) & 0o004:
             raise Failed(f"{self.tool}: {path}: Permission denied")
         return str(found["content"])
+
+    def may_reach(self, path: str) -> bool:
+        """Whether no folder above ``path`` is shut to this user: one that is 0700 is its owner's, here root's."""
+        shut = self.host.get("shut", ())
+        return self.user == "root" or not any(path.startswith(f"{folder}/") for folder in shut)
 
     def write(self, path: str, content: str, mode: str | None = None) -> None:
         """Put a file there; only root writes outside ``/tmp`` and the user's home."""

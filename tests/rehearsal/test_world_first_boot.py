@@ -28,7 +28,7 @@ def _failed(world: World, unit: str, name: str = "vala-1") -> str:
 def test_a_card_brings_its_server_up_and_kube_vip_holds_the_api_s_address() -> None:
     world = a_lab()
     assert reach(world)["host_key"] == HOST_KEY
-    assert run(world, "hostname; systemctl is-active k3s; k3s --version").stdout == (
+    assert run(world, "hostname; systemctl is-active k3s; sudo k3s --version").stdout == (
         "vala-1\nactive\nk3s version v1.33.6+k3s1\n"
     )
     assert world.kubernetes.clusters["boot"].record["server"] == f"https://{VIP}:6443"
@@ -170,8 +170,18 @@ def test_k3s_is_the_release_that_the_seed_installs() -> None:
     """The environment says +k3s1."""
     placed = {"node.env": _env("vala-1", K3S_VERSION="v1.33.6+k3s2")}
     world = a_lab({"vala-1": card("vala-1", placed=placed)})
-    assert run(world, "k3s --version").stdout == "k3s version v1.33.6+k3s2\n"
+    assert run(world, "sudo k3s --version").stdout == "k3s version v1.33.6+k3s2\n"
     assert world.kubernetes.clusters["boot"].version == "v1.33.6+k3s2"
+
+
+def test_what_lies_in_a_folder_of_root_s_is_found_by_nobody_else() -> None:
+    """k3s itself lies there: ``/usr/local/bin/k3s`` is a link into it."""
+    world, crt = a_lab(), "/var/lib/ilmarin/pki/root.crt"
+    without = run(world, "k3s --version")
+    assert (without.code, without.stderr) == (127, "k3s: command not found\n")
+    assert run(world, f"test -s {crt}").code == 1
+    assert "Permission denied" in run(world, f"cat {crt}").stderr
+    assert run(world, f"sudo test -s {crt}; sudo cat {crt}").stdout.startswith("-----BEGIN CERTIFICATE-----")
 
 
 def test_without_any_host_key_ssh_answers_nobody() -> None:

@@ -30,7 +30,7 @@ REFUSED = {
     "Failed to stop k3s.service: Interactive authentication required.": "systemctl stop k3s",
     'See "journalctl -xeu k3s-agent.service"': "sudo systemctl start k3s-agent",
     "k3s: the rack's k3s does not know ": "sudo k3s etcd-snapshot",
-    'error: error loading config file "': "k3s kubectl get nodes",
+    "k3s: command not found": "k3s kubectl get nodes",
     "kubectl: the rack's kubectl does not know ": "sudo k3s kubectl drain vala-1",
     "tr: the rack's tr only deletes (tr -d SET)": "echo a | tr a b",
     ": cannot create regular file '": "echo a | tee /etc/x",

@@ -48,7 +48,7 @@ def ledger(env: Environment, tree: Tree) -> tuple[Row, ...]:
     found: list[Row] = []
     for cluster in env.gitops.clusters if env.gitops else ():
         graph = closure(env, tree, cluster)
-        found += _seeds(env, tree, cluster)
+        found += _seeds(env, tree, graph)
         found += [Row(cluster, str(thing), PROGRAM, PULUMI, "", NEVER) for thing in written(env, tree, cluster)]
         found += _apps(env, graph, set(seeds(env, cluster)))
     return tuple(found)
@@ -58,18 +58,25 @@ def _flux(env: Environment) -> bool:
     return env.gitops is not None and env.gitops.engine == "flux"
 
 
-def _seeds(env: Environment, tree: Tree, cluster: str) -> Iterator[Row]:
+def _seeds(env: Environment, tree: Tree, graph: Graph) -> Iterator[Row]:
+    cluster = graph.cluster
     for app in seeds(env, cluster):
         chart = seeded(tree, cluster, app)
         if chart is None:
             continue
         if _flux(env):
-            then = f"{HELM_CONTROLLER}, HelmRelease {chart.release}"
+            then = f"{HELM_CONTROLLER}, HelmRelease {_release(graph, app, chart)}"
             when = "its HelmRelease is applied: an upgrade of the same release to the same chart, version and values"
         else:
             then = f"{ARGO_CD}, Application {app}"
             when = "the Application first syncs: server-side apply takes over every field"
         yield Row(cluster, _said(chart), PROGRAM, HELM, then, when)
+
+
+def _release(graph: Graph, app: str, chart: Chart) -> str:
+    """The name of the HelmRelease that installs an app's chart: it need not be the release's."""
+    held = (one for each in graph.apps if each.name == app for one in each.objects if one.kind == "HelmRelease")
+    return next((one.name for one in held if not one.patch), chart.release)
 
 
 def _said(chart: Chart) -> str:

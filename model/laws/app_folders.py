@@ -104,6 +104,9 @@ def components_are_components(env: Environment, tree: Tree) -> Iterator[Breach]:
         for key, wanted in (("resources", "Kustomization"), ("components", "Component")):
             for one in _named(document, key):
                 path = reached(file, one)
+                if key == "components" and path in tree:
+                    message = f"{said(env, file)} names the file {one} under components, and a component is a folder"
+                    yield Breach(f"gitops.clusters.{cluster}", message[:239], "name it under resources, or its folder")
                 inner = kustomization(tree, path) if path else None
                 kind = str(next(iter(documents(tree[inner])), {}).get("kind") or "Kustomization") if inner else wanted
                 if kind != wanted:

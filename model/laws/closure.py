@@ -15,7 +15,10 @@ from model.laws.registry import Breach, tree_law
 from model.laws.words import listed, nearest
 from model.tree import Tree
 
-UNREADABLE = ("gitops-yaml", "gitops-resource-missing", "gitops-category-missing", "gitops-cluster-unknown")
+UNREADABLE = (
+    *("gitops-yaml", "gitops-kustomization-form", "gitops-resource-missing", "gitops-category-missing"),
+    "gitops-cluster-unknown",
+)
 """What keeps the folders from being read as they are meant: nothing is said of needs then."""
 MOST = 12
 """How many breaches of one law are told of a cluster; the rest is counted."""
@@ -50,9 +53,34 @@ def unmet(graph: Graph) -> Iterator[Need]:
 
 
 def unproven(graph: Graph, need: Need) -> bool:
-    """Whether a chart that nothing is known of may bring what is needed."""
-    namespaces = {chart.namespace for app in graph.apps for _, chart in app.charts}
-    return bool(graph.unknown) and (not need.thing.namespace or need.thing.namespace in namespaces)
+    """Whether a chart may bring what is needed: one that nothing is known of, or, of what a chart makes for itself and
+    no list holds (who may do what), one that is installed there, or is called so."""
+    wanted, charts = need.thing, [chart for app in graph.apps for _, chart in app.charts]
+    there = wanted.namespace in {chart.namespace for chart in charts}
+    if wanted.kind in ("Role", "ServiceAccount") and there:
+        return True
+    if wanted.kind == "ClusterRole" and any(
+        wanted.name.startswith((one.release, one.name)) for one in charts if one.name
+    ):
+        return True
+    return bool(graph.unknown) and (not wanted.namespace or there)
+
+
+def _makers(graph: Graph, need: Need) -> list[str]:
+    """The charts that may bring what is needed."""
+    unknown = {chart for _, _, chart in graph.unknown}
+    every = {chart.name: chart for app in graph.apps for _, chart in app.charts if chart.name}
+    if need.thing.kind == "ClusterRole":
+        near = {name for name, one in every.items() if need.thing.name.startswith((one.release, name))}
+    else:
+        near = {name for name, one in every.items() if one.namespace == need.thing.namespace}
+    return sorted(near & unknown or near or unknown)
+
+
+def declaration(thing: Thing) -> str:
+    """What stands in a kustomization.yaml, or in an object of Flux, to say that what it applies makes a thing."""
+    named = {KIND: f"{KIND} {thing.name}"}.get(thing.kind, str(thing))
+    return f"metadata: {{annotations: {{iluvatar/provides: {named}}}}}"
 
 
 def few(breaches: Iterable[Breach]) -> Iterator[Breach]:
@@ -93,7 +121,9 @@ def _mending(graph: Graph, need: Need) -> str:
     if other:
         return f"there is {listed(other, 2)}"
     near = nearest(wanted.name, same) if same else "add it to an app"
-    return near if near.startswith("did you") else "add it to an app; a script that makes it says so: iluvatar/provides"
+    if near.startswith("did you"):
+        return near
+    return f"add it to an app; a chart or script that makes it: in its kustomization.yaml, {declaration(wanted)}"
 
 
 @tree_law("gitops-kind-missing", unless=UNREADABLE)
@@ -128,8 +158,8 @@ def needs_are_proven(env: Environment, tree: Tree) -> Iterator[Breach]:
             Breach(
                 place(graph),
                 f"{said(env, need.file)}: {need.by} needs {need.thing}, which nobody is known to bring",
-                f"look whether {listed(sorted({chart for _, _, chart in graph.unknown}), 3)} does, and say so in its "
-                "kustomization: annotation iluvatar/provides",
+                f"look whether {listed(_makers(graph, need), 3)} does, and say so in its kustomization.yaml "
+                f"(Flux: HelmRelease): {declaration(need.thing)}",
             )
             for need in found
         )

@@ -22,3 +22,9 @@ def test_who_owns_what_is_fresh(lab: str, pytestconfig: pytest.Config) -> None:
     found = part.search(text)
     assert found, f"the page says nothing of {lab}"
     assert found[2] == f"{wanted}\n", "pytest tests/foresight/test_ledger.py --snapshot-update writes it anew"
+
+
+def test_a_helm_release_is_called_as_its_object_is_not_as_its_release() -> None:
+    rows = ledger(Environment.model_validate(raw("turing")), tree("turing"))
+    found = {row.what.partition(": ")[0]: row.then for row in rows if row.then}
+    assert found["chart flux-instance"] == "helm-controller, HelmRelease flux-instance"

@@ -16,24 +16,6 @@ from render import cloud_init_files as placed
 
 CloudConfig = dict[str, Any]
 
-PACKAGES = (
-    "ca-certificates",
-    "curl",
-    "dosfstools",
-    "gdisk",
-    "mtools",
-    "nfs-common",  # the netbooted root, and volumes that several pods share
-    "open-iscsi",  # Longhorn
-    "openssh-server",
-    "openssl",
-    "parted",
-    "util-linux",
-    "xfsprogs",
-    "xz-utils",
-    "zstd",
-)
-"""What the scripts and Longhorn call, beside what Ubuntu's image has."""
-
 UNUSED_KEY = "ecdsa"
 """cloud-init wants to make a host key of at least one type, at a moment when the kept one is not there yet. sshd is
 told of another type's file alone, so that it answers with the kept key or not at all."""
@@ -113,17 +95,18 @@ def _who(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> CloudCo
         ],
         "disable_root": True,
         "ssh_pwauth": False,
-        "ssh_deletekeys": True,
+        # A card's key is pinned: of a card that is a new instance to cloud-init, too, it stays
+        "ssh_deletekeys": not node.persistent,
         "ssh_genkeytypes": [UNUSED_KEY],
     }
 
 
 def vendor_data(plan: Plan) -> CloudConfig:
-    """What every Pi of the lab gets alike. cloud-init takes a key from here only where user-data has none of it."""
+    """What every Pi of the lab gets alike. cloud-init takes a key from here only where user-data has none of it.
+
+    No packages: `ilmarin-packages` installs them, for cloud-init would try once, by a clock that is not right yet.
+    """
     return {
-        "package_update": True,
-        "package_upgrade": False,
-        "packages": list(PACKAGES),
         "timezone": "Etc/UTC",
         "ntp": {
             "enabled": True,

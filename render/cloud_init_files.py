@@ -20,7 +20,25 @@ TARGET = "ilmarin.target"
 """Wants every unit that is enabled here."""
 SETTINGS = "/etc/ilmarin/node.env"
 
-STAMPING_JOBS = ("hostname", "nvme", "keep", "host-keys", "stamp")
+PACKAGES = (
+    "ca-certificates",
+    "curl",
+    "dosfstools",
+    "gdisk",
+    "mtools",
+    "nfs-common",  # the netbooted root, and volumes that several pods share
+    "open-iscsi",  # Longhorn
+    "openssh-server",
+    "openssl",
+    "parted",
+    "util-linux",
+    "xfsprogs",
+    "xz-utils",
+    "zstd",
+)
+"""What the scripts and Longhorn call, beside what Ubuntu's image has."""
+
+STAMPING_JOBS = ("hostname", "packages", "nvme", "keep", "host-keys", "stamp")
 """What a Pi runs that came up from the network to write its card."""
 STAMPING_PORT = 2222
 """Where SSH answers on such a Pi. Not at 22: `up` waits there for the system of the card, and would log in to one that
@@ -97,6 +115,7 @@ def _everywhere(plan: Plan, node: BootstrapNodePlan) -> dict[str, str]:
         "CARD": _yes(node.persistent),
         "NVME": _yes(node.nvme),
         "KEEP": node.keep,
+        "PACKAGES": ",".join(PACKAGES),
     }
 
 
@@ -154,12 +173,12 @@ def stamping_commands() -> list[list[str]]:
 def jobs_of(node: BootstrapNodePlan) -> tuple[str, ...]:
     """The scripts that this node runs, in the order in which a boot runs them. Each has a unit, or two, of its name."""
     own = ("pki", "k3s", "trust") if node.first else ("k3s", "token")
-    return ("hostname", "nvme", "keep", "host-keys", *own)
+    return ("hostname", "packages", "nvme", "keep", "host-keys", *own)
 
 
 def _units(jobs: tuple[str, ...]) -> list[str]:
     """Their units: what runs a script, after what makes it run other than a boot."""
-    triggers = {"trust": "timer", "token": "path"}
+    triggers = {"pki": "timer", "trust": "timer", "token": "path"}
     return [f"ilmarin-{job}.{kind}" for job in jobs for kind in filter(None, (triggers.get(job), "service"))]
 
 

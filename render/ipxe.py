@@ -52,8 +52,15 @@ def _talos(server: str, image: Image, arguments: tuple[str, ...]) -> str:
 
 
 def served_at(address: str) -> str:
-    """A command that succeeds once the first script is served at `address`; waits fifteen minutes at most."""
-    return (
-        "curl --fail --silent --show-error --retry 90 --retry-delay 10 --retry-all-errors --output /dev/null "
-        f"--write-out '%{{http_code}}\\n' http://{address}/boot.ipxe"
-    )
+    """A command that succeeds once the first script is served at `address`; waits half an hour at least.
+
+    A fresh card pulls every image first. In vain it says what of the boot services, and of what brings them, is not up.
+    """
+    return f"""\
+curl --fail --silent --show-error --retry 180 --retry-delay 10 --retry-all-errors --output /dev/null \\
+  --write-out '%{{http_code}}\\n' http://{address}/boot.ipxe || {{
+  echo "after half an hour nothing answers at http://{address}/boot.ipxe. What should bring it, and what runs:" >&2
+  sudo k3s kubectl get applications -n argocd >&2
+  sudo k3s kubectl get pods -n netboot -o wide >&2
+  exit 1
+}}"""

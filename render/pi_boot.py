@@ -42,7 +42,10 @@ def cmdline(netboot: NetbootPlan, pi: PiEntry) -> str:
     """`cmdline.txt`, one line: an NFS root that nobody writes to, an overlay in the Pi's own memory, its seed."""
     words = (
         "console=serial0,115200",
+        "multipath=off",
         "console=tty1",
+        # The one wired link is eth0, on every Pi: no name that a release of systemd makes up
+        "net.ifnames=0",
         "ip=dhcp",
         "root=/dev/nfs",
         f"nfsroot={netboot.address}:{root(netboot)},vers=3,tcp,ro",

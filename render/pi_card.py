@@ -20,11 +20,13 @@ CMDLINE = (
     "root=LABEL=writable",
     "rootfstype=ext4",
     "rootwait",
+    # As on a netbooted Pi: the one wired link is eth0
+    "net.ifnames=0",
     "fixrtc",
     # The Pi's device tree switches this one off, and the kubelet does not start without it
     "cgroup_enable=memory",
 )
-"""Ubuntu's own line, and one word more."""
+"""Ubuntu's own line, and two words more."""
 
 
 def files(plan: Plan, node: BootstrapNodePlan) -> dict[str, str]:

@@ -47,6 +47,7 @@ def _blank() -> dict[str, Any]:
         "files": {},
         "dirs": ["/etc", "/etc/systemd/system", "/tmp", "/var/lib", "/var/lib/cloud"],
         "mounts": [],
+        "installed": False,  # its packages
         "shut": [],  # folders that are 0700
         "binds": {},
         "services": {},

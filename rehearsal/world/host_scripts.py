@@ -101,7 +101,9 @@ def _host_keys(world: World, host: Host, told: Settings) -> str | None:
     if told["CARD"] == "yes":
         if not _there(host, HOST_KEY):
             brought = host["files"].pop(BROUGHT, None)
-            _put(world, host, HOST_KEY, brought["content"] if brought else _new_key(host), "0600")
+            found = host["files"].get(kept) or brought
+            _put(world, host, HOST_KEY, found["content"] if found else _new_key(host), "0600")
+        _put(world, host, kept, host["files"][HOST_KEY]["content"], "0600")
     else:
         if told["NVME"] != "no" and HERE not in host["binds"]:
             return f"{HERE} does not outlive a reboot, and a key made now would be another one tomorrow"
@@ -121,6 +123,15 @@ def _new_key(host: Host) -> str:
 def _clock(world: World, host: Host) -> str | None:
     """Why nothing may be signed or judged by this host's clock."""
     return world.faults.clock(f"host/{host['name']}", world.clock.now)
+
+
+def _packages(world: World, host: Host, _told: Settings) -> str | None:
+    if not host.get("installed"):
+        wrong = _clock(world, host)
+        if wrong:
+            return f"the clock is {wrong}, and no time server confirmed it: nothing is installed. Tried again by itself"
+        host["installed"] = True
+    return None
 
 
 def _pki(world: World, host: Host, told: Settings) -> str | None:
@@ -209,6 +220,7 @@ PROGRAMS: dict[str, host_units.Program] = {
     f"{FOLDER}/{name}.sh": _script(name, needs, effect)
     for name, needs, effect in (
         ("hostname", "NODE ZONE", _hostname),
+        ("packages", "NODE PACKAGES", _packages),
         ("nvme", "NVME NODE CARD", _nvme),
         ("keep", "CARD NVME NODE KEEP", _keep),
         ("host-keys", "CARD NVME NODE", _host_keys),

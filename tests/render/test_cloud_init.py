@@ -91,6 +91,8 @@ def test_the_first_line_says_cloud_config_and_the_rest_is_yaml(plan: Plan, node:
     for name, text in seed.items():
         assert isinstance(yaml.safe_load(text), dict), name
     assert not set(yaml.safe_load(seed["user-data"])) & set(yaml.safe_load(seed["vendor-data"])), "one would be lost"
+    assert "packages" not in yaml.safe_load(seed["vendor-data"]), "tried once, by a clock that may be wrong"
+    assert yaml.safe_load(seed["user-data"])["ssh_deletekeys"] is not node.persistent, "a card's key is pinned"
 
 
 @pytest.mark.parametrize(("plan", "node"), NODES)

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from model.netboot import TALOS_ARGUMENTS, arguments
-from render import boot_files, dnsmasq, ipxe, nfs, nginx, pi_boot
+from render import boot_files, dnsmasq, ipxe, nfs, nginx, pi_boot, pi_card
 from tests.labs import SHIPPED, planned, raw, shipped_plan
 
 PLAN = shipped_plan("homelab")
@@ -42,6 +42,13 @@ def test_every_subnet_of_the_lab_has_its_reverse_zone_answered_here_and_asked_of
     assert [zone for zone in zones if zone.endswith(".20.10.in-addr.arpa")] == [
         f"{third}.20.10.in-addr.arpa" for third in range(4)
     ]
+
+
+def test_a_pi_s_link_has_the_kernel_s_own_name_from_a_card_and_from_the_network() -> None:
+    assert NETWORK.netboot
+    netbooted = pi_boot.cmdline(NETWORK.netboot, NETWORK.netboot.pis[0]).split()
+    for words in (netbooted, pi_card.CMDLINE):
+        assert {"net.ifnames=0", "multipath=off"} <= set(words)
 
 
 def test_dnsmasq_answers_on_the_pis_own_link_alone() -> None:

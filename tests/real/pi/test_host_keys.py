@@ -9,6 +9,7 @@ pytestmark = pytest.mark.real
 
 PLACE = "/etc/ssh/ssh_host_ed25519_key"
 KEPT = "/var/lib/ilmarin/ssh/ssh_host_ed25519_key"
+TODAY = "/etc/ssh/sshd_config.d/10-ilmarin-today.conf"
 BROUGHT = "/boot/firmware/ilmarin-host-key"
 
 
@@ -47,6 +48,29 @@ def test_a_card_s_public_half_that_is_missing_or_another_s_follows_from_the_priv
     pi.path(f"{PLACE}.pub").unlink()
     pi.works("host-keys")
     assert identity(pi.read(f"{PLACE}.pub")) == identity(public)
+
+
+@pytest.mark.parametrize("left", [None, "half"])
+def test_a_card_s_key_that_is_gone_or_damaged_is_put_back_from_what_is_kept(pi: Box, left: str | None) -> None:
+    """cloud-init removes host keys of an instance that is new to it, and another key may lie on the boot partition."""
+    pi.settings(VALA)
+    key(pi, PLACE)
+    pi.works("host-keys")
+    private = pi.read(PLACE)
+    pi.tell("rm", "-r", "/etc/ssh")
+    if left:
+        pi.write(PLACE, left)
+    key(pi, BROUGHT)
+    assert "put back" in pi.works("host-keys")
+    assert (pi.read(PLACE), pi.mode(PLACE)) == (private, "0600")
+
+
+def test_a_card_whose_key_was_shown_and_is_lost_makes_no_second_one(pi: Box) -> None:
+    pi.settings(VALA)
+    pi.works("host-keys")
+    pi.tell("rm", PLACE, KEPT)
+    assert "refused by everyone who knows the old" in pi.refuses("host-keys")
+    assert not pi.is_there(PLACE)
 
 
 def test_a_card_s_damaged_key_is_refused_and_not_replaced(pi: Box) -> None:
@@ -133,10 +157,27 @@ def test_a_key_that_was_shown_and_is_damaged_or_gone_is_never_replaced(pi: Box, 
     assert not pi.is_there(PLACE)
 
 
-def test_without_its_nvme_a_netbooted_pi_makes_no_key_for_a_day(pi: Box) -> None:
+def test_without_its_nvme_a_netbooted_pi_makes_no_key_that_could_be_pinned_but_a_person_gets_in(pi: Box) -> None:
     pi.settings(MAIA)
     assert "would be another one tomorrow" in pi.refuses("host-keys")
     assert not pi.is_there(PLACE)
+    assert not pi.is_there(KEPT)
+    at = pi.read(TODAY).split()[1]
+    assert pi.read(f"{at}.pub").startswith("ecdsa-sha2-")
+    assert at.startswith("/run/")
+    assert "--no-block restart ssh.service" in pi.read("/run/systemctl")
+    first, asked = pi.read(at), pi.read("/run/systemctl")
+    pi.refuses("host-keys")
+    assert (pi.read(at), pi.read("/run/systemctl")) == (first, asked), "nobody who is logged in is thrown out"
+
+
+def test_when_its_nvme_came_after_all_the_key_for_today_is_gone(pi: Box) -> None:
+    pi.settings(MAIA)
+    pi.refuses("host-keys")
+    netbooted(pi)
+    pi.works("host-keys")
+    assert not pi.is_there(TODAY)
+    assert pi.read(PLACE) == pi.read(KEPT)
 
 
 def test_cut_before_any_of_its_commands_one_key_is_shown_in_the_end(pi: Box) -> None:

@@ -65,10 +65,30 @@ def test_no_unit_starts_a_refused_token_again() -> None:
 
 @pytest.mark.parametrize("name", sorted(one.name for one in UNITS.glob("*.service")))
 def test_what_is_started_again_ends_at_a_limit(name: str) -> None:
+    """But what waits for the internet or the cluster: those may be away for days, and nobody looks then."""
     read = unit(name)
-    if "Restart" in read["Service"]:
+    if name in ("ilmarin-k3s.service", "ilmarin-packages.service", "ilmarin-token.service"):
+        assert read["Unit"]["StartLimitIntervalSec"] == "0"
+        assert int(read["Service"]["RestartSec"]) >= 60
+    elif "Restart" in read["Service"]:
         assert int(read["Unit"]["StartLimitBurst"]) > 1
         assert read["Unit"]["StartLimitIntervalSec"] != "0"
+
+
+def test_the_authority_is_looked_at_every_month_and_not_at_boots_alone() -> None:
+    """A timer starts nothing that is still active: a service that remained so would never run again."""
+    assert unit("ilmarin-pki.timer")["Timer"]["OnCalendar"] == "monthly"
+    assert "RemainAfterExit" not in unit("ilmarin-pki.service")["Service"]
+    assert "Wants" not in unit("ilmarin-trust.service")["Unit"], "it would sign every two minutes"
+
+
+def test_a_late_disk_lets_in_what_was_refused_for_want_of_it() -> None:
+    """systemd starts nobody again whose dependency failed."""
+    text = (UNITS / "ilmarin-keep.service").read_text()
+    needs = [one.name for one in UNITS.iterdir() if "Requires=ilmarin-keep.service" in one.read_text()]
+    assert len(needs) > 2
+    for name in needs:
+        assert f"--no-block start {name}" in text
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -137,6 +137,18 @@ def test_nothing_in_the_cluster_waits_for_a_worker(lab: str) -> None:
             assert not late & names(recording, resource.depends_on), resource.name
 
 
+def test_arda_waits_for_the_mirror_and_for_no_maia() -> None:
+    """A dead Maia held back the first seeding of Arda; and a Maia was waited for before it had a root to boot from."""
+    recording = recorded("homelab")
+    mirror = names(recording, recording.named("ainur-mirror-arda-vala-1").depends_on)
+    assert mirror == {"ea-netboot-answers"}
+    waiting = {one.name: names(recording, one.depends_on) for one in recording.resources.values()}
+    assert any("ainur-mirror-arda-vala-1" in found for name, found in waiting.items() if name.startswith("gitops-"))
+    assert not any("ainur-ready-vala-1" in found for found in waiting.values())
+    for maia in ("maia-1", "maia-2"):
+        assert "ainur-root-vala-1" in names(recording, recording.named(f"ainur-hostkey-{maia}").depends_on)
+
+
 @pytest.mark.parametrize("lab", SHIPPED)
 def test_the_five_gates_come_in_their_order(lab: str) -> None:
     recording = recorded(lab)

@@ -1,0 +1,53 @@
+"""The gates' own texts, run by a real shell with a machine that answers as it is told to."""
+
+import subprocess
+from pathlib import Path
+
+from render import k3s
+from tests.labs import shipped_plan
+
+PLAN = shipped_plan("homelab")
+URL = "https://git-mirror.ainur.homelab.example.com/iluvatar.git"
+
+
+def run(folder: Path, text: str, sudo: str) -> tuple[subprocess.CompletedProcess[str], list[str]]:
+    """`text` where `sudo` does this and nothing waits; what it asked, one line a call."""
+    asked = folder / "asked"
+    asked.touch()
+    for name, does in {"sudo": f'echo "$*" >>{asked}\n{sudo}', "sleep": ":"}.items():
+        (folder / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
+    path = {"PATH": f"{folder}:/usr/bin:/bin"}
+    done = subprocess.run(["sh", "-c", text], env=path, capture_output=True, text=True, check=False, timeout=60)
+    return done, asked.read_text(encoding="utf-8").splitlines()
+
+
+def test_a_maia_is_waited_for_only_once_its_root_is_made(tmp_path: Path) -> None:
+    assert PLAN.bootstrap
+    made, asked = run(tmp_path, k3s.pi_root(PLAN.bootstrap.first), "echo rolled out")
+    assert (made.returncode, made.stdout) == (0, "rolled out\n")
+    assert asked == ["k3s kubectl -n netboot rollout status daemonset/pi-system --timeout=1s"]
+
+
+def test_a_root_that_is_never_made_is_told_with_what_was_last_said(tmp_path: Path) -> None:
+    assert PLAN.bootstrap
+    done, asked = run(tmp_path, k3s.pi_root(PLAN.bootstrap.first), "echo 0 of 1 updated pods are available; exit 1")
+    assert (done.returncode, len(asked)) == (1, 180)
+    assert "the root that Pis without a card boot from is not made: 0 of 1 updated pods" in done.stderr
+
+
+def test_the_mirror_is_asked_as_its_reader_will_by_address_and_by_the_lab_s_root(tmp_path: Path) -> None:
+    text = k3s.BASE + k3s.mirror_answers(URL, "192.168.1.57", "arda")
+    done, asked = run(tmp_path, text, ":")
+    assert done.returncode == 0
+    (words,) = (line.split() for line in asked)
+    assert words[words.index("--resolve") + 1] == "git-mirror.ainur.homelab.example.com:443:192.168.1.57"
+    assert words[words.index("--cacert") + 1] == "/var/lib/ilmarin/pki/root.crt"
+    assert words[-1] == f"{URL}/info/refs?service=git-upload-pack"
+
+
+def test_a_mirror_that_is_filled_and_does_not_answer_is_told_with_curl_s_words(tmp_path: Path) -> None:
+    text = k3s.BASE + k3s.mirror_answers(URL, "192.168.1.57", "arda")
+    done, _ = run(tmp_path, text, "echo 'curl: (22) The requested URL returned error: 404' >&2; exit 22")
+    assert done.returncode == 1
+    assert f"does not answer at {URL} (192.168.1.57), where arda will ask: curl: (22)" in done.stderr

@@ -67,7 +67,7 @@ class BootstrapCluster(pulumi.ComponentResource):
 
     def join_maiar(self, after: Sequence[pulumi.Resource]) -> None:
         """Wait for the agents, which boot once `after` stands, and join them."""
-        if any(not node.persistent for node in self._plan.maiar):
+        if any(node.stamped or not node.persistent for node in self._plan.maiar):
             after = [self._run("root", self._plan.first, k3s.pi_root(self._plan.first), after=after)]
         self._keys |= {node.name: self._host_key(node, after) for node in self._plan.maiar}
         joined = [self._join(node, after) for node in self._plan.maiar]

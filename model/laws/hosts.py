@@ -16,27 +16,35 @@ HOST_KEYS = ("host", "hostname", "domain")
 
 
 def _strings(value: object) -> Iterator[str]:
-    """Names in `host: x`, `hosts: [x]` and `hosts: [{host: x}]`."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _strings(inner)
-    elif isinstance(value, dict):
-        yield from _strings(next((value[key] for key in HOST_KEYS if key in value), None))
+    """Names in `host: x`, `hosts: [x]` and `hosts: [{host: x}]`; an alias may lead back to itself."""
+    waiting, seen = [value], set[int]()
+    while waiting:
+        here = waiting.pop()
+        if isinstance(here, str):
+            yield here
+        elif id(here) not in seen and isinstance(here, list):
+            waiting += here
+        elif id(here) not in seen and isinstance(here, dict):
+            waiting.append(next((here[key] for key in HOST_KEYS if key in here), None))
+        seen.add(id(here))
 
 
 def _named(value: object, *, inside: bool) -> Iterator[str]:
     """Hosts that a document names, as far as it lies in an Ingress: the object, or a chart's `ingress`."""
-    if isinstance(value, list):
-        for inner in value:
-            yield from _named(inner, inside=inside)
-    elif isinstance(value, dict):
-        here = inside or value.get("kind") == "Ingress"
-        for key, inner in value.items():
-            if here and key in (*HOST_KEYS, "hosts"):
-                yield from _strings(inner)
-            yield from _named(inner, inside=here or key in ("ingress", "ingresses"))
+    waiting, seen = [(value, inside)], set[tuple[int, bool]]()
+    while waiting:
+        holder, within = waiting.pop()
+        if (id(holder), within) in seen:
+            continue
+        seen.add((id(holder), within))
+        if isinstance(holder, list):
+            waiting += [(inner, within) for inner in holder]
+        elif isinstance(holder, dict):
+            here = within or holder.get("kind") == "Ingress"
+            for key, inner in holder.items():
+                if here and key in (*HOST_KEYS, "hosts"):
+                    yield from _strings(inner)
+                waiting.append((inner, here or key in ("ingress", "ingresses")))
 
 
 def _global(document: Mapping[str, Any]) -> Iterator[str]:

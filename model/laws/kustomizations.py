@@ -77,8 +77,11 @@ def _wrong(text: str) -> Iterator[tuple[str, str]]:
         if isinstance(entry, Mapping):
             yield from _fields(entry, CHART_FIELDS, f"helmCharts.{index}.")
     kind = document.get("kind") or "Kustomization"
-    if kind not in VERSIONS:
-        yield f": its kind is {str(kind)[:60]}", "write kind: Kustomization, or Component"
+    if not isinstance(kind, str) or kind not in VERSIONS:
+        yield (
+            f": its kind is {str(kind)[:60] if isinstance(kind, str) else _called(kind)}",
+            "write kind: Kustomization, or Component",
+        )
     elif document.get("apiVersion") not in (None, "", VERSIONS[kind]):
         yield f": its apiVersion is no {kind}'s", f"write apiVersion: {VERSIONS[kind]}"
 

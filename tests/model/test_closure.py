@@ -125,3 +125,18 @@ def test_whatever_a_folder_holds_is_found_or_passes(data: st.DataObject) -> None
     for finding in examined.findings:
         assert finding.message.isprintable()
         assert len(finding.message) < 700
+
+
+@pytest.mark.parametrize("key", ["kind", "apiVersion", "metadata", "resources", "helmCharts", "patches", "namePrefix"])
+@pytest.mark.parametrize("value", ["[[x]]", "{a: b}", "7", "true", "[null]", "2024-01-01", "[{a: 1}]"])
+def test_a_kustomization_of_odd_types_is_told_and_trips_nothing(key: str, value: str) -> None:
+    files = {"arda/kube-system/one/kustomization.yaml": f"namespace: kube-system\n{key}: {value}\n"}
+    found = {one.code for one in examine(cases.stack("homelab"), cases.small_tree("homelab") | files).errors}
+    well = (key, value) in (("metadata", "{a: b}"), ("patches", "[{a: 1}]"), ("helmCharts", "[{a: 1}]"))
+    assert ("gitops-kustomization-form" in found) is (not well or key == "helmCharts")
+
+
+def test_an_ingress_that_leads_back_to_itself_is_read_once() -> None:
+    text = "kind: Ingress\nmetadata: {name: one}\nspec: &a {rules: [*a], host: &b [*b]}\n"
+    files = {"ainur/storage/longhorn/ingress.yaml": text}
+    assert examine(cases.stack("homelab"), cases.small_tree("homelab") | files).environment is not None

@@ -27,7 +27,8 @@ def network(out: Console, plan: NetworkPlan) -> None:
         _vlan(out, plan, vlan)
     if plan.netboot:
         out.print()
-        out.print(f"  netbooted from {plan.netboot.address}; firmware boots its disk first, then the network:")
+        by = ", the workstation" if plan.netboot.served_by == "workstation" else ""
+        out.print(f"  netbooted from {plan.netboot.address}{by}; firmware boots its disk first, then the network:")
         rows = [(one.name, one.mac or "any other", one.image.hardware if one.image else "its local disk")
                 for one in plan.netboot.entries]  # fmt: skip
         rows += [(pi.name, pi.mac, f"Ubuntu, from TFTP folder {pi.folder}/") for pi in plan.netboot.pis]

@@ -63,7 +63,7 @@ def served(plan: Plan) -> Served | None:
         return None
     return Served(
         address=netboot.address,
-        dnsmasq=dnsmasq.configuration(plan.network),
+        dnsmasq=(dnsmasq.workstation if netboot.served_by == "workstation" else dnsmasq.configuration)(plan.network),
         tftp=_tftp(netboot),
         http=_http(plan, netboot),
         exports=nfs.conf(netboot),

@@ -194,7 +194,9 @@ def _netboot(
     subnet = str(environment.network.vlans[boot.vlan].subnet)
     loaders = tuple(sorted(boot.loaders))
     return NetbootPlan(
-        address=str(boot.address),
+        address=str(boot.workstation if boot.served_by == "workstation" else boot.address),
+        served_by=boot.served_by,
+        vip=str(boot.address),
         vlan=boot.vlan,
         subnet=subnet,
         loaders=loaders,

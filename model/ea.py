@@ -83,7 +83,9 @@ class Netboot(Shape):
     address: Address
     """The VIP of TFTP and HTTP, held by whichever Pi leads."""
     workstation: Address | None = None
-    """The machine that serves the very first boot, before the bootstrap cluster stands."""
+    """The machine that serves the very first boot, before the bootstrap cluster stands; REQUIRED where it serves."""
+    served_by: Literal["workstation", "ainur"] = "ainur"
+    """Which of the two machines are sent to: the workstation, or the bootstrap cluster. Never both."""
     unknown_machines: Literal["local-disk", "maintenance"] = "local-disk"
     """What a machine nobody listed may do: boot its own disk, or come up in Talos maintenance mode, without secrets."""
     default_class: Name | None = None

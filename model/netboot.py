@@ -5,7 +5,7 @@ text that says so (`render.dnsmasq`, `render.ipxe`, `render.pi_boot`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from model.ea import Netboot
@@ -107,6 +107,10 @@ class NetbootPlan:
     """The boot services."""
 
     address: str
+    """Of whoever serves now: every line that a machine is told names it."""
+    served_by: Literal["workstation", "ainur"]
+    vip: str
+    """The bootstrap cluster's: its own files name it all the while, if to nobody while the workstation serves."""
     vlan: str
     subnet: str
     loaders: tuple[Loader, ...]
@@ -123,6 +127,11 @@ class NetbootPlan:
     """None: no loader is served."""
     checksums: Mapping[str, str]
     """Path of a Talos file → the SHA-256 that its owner pinned."""
+
+    @property
+    def of_ainur(self) -> "NetbootPlan":
+        """The same once the bootstrap cluster serves."""
+        return replace(self, address=self.vip, served_by="ainur")
 
 
 def boot_entries(environment: Environment, cluster: ClusterPlan | None) -> tuple[BootEntry, ...]:

@@ -19,15 +19,23 @@ def published(plan: Plan) -> dict[str, dict[str, str]]:
     network = plan.network
     found = {"dnsmasq": {"dnsmasq.conf": dnsmasq.configuration(network)}}
     if network.netboot:
-        found["boot"] = ipxe.scripts(network.netboot)
-        found["boot-downloads"] = {downloads.LIST: downloads.text(network.netboot)}
-        found["boot-server"] = {"default.conf": nginx.server(network.netboot)}
-        found["pi-boot"] = {key(path): text for path, text in pi_boot.files(network.netboot).items()}
-        if network.netboot.pi_system:
-            found["pi-boot"]["image"] = f"{network.netboot.pi_system.id}\n"
-        found["pi-seed"] = {key(path): text for path, text in seeds(plan, network.netboot).items()}
-        found["pi-nfs"] = {"ganesha.conf": nfs.conf(network.netboot)}
+        found |= served(plan, network.netboot.of_ainur)
     return {name: files | {HASH: digest(files)} for name, files in found.items()}
+
+
+def served(plan: Plan, netboot: NetbootPlan) -> dict[str, dict[str, str]]:
+    """What is served at `netboot`'s address beside dnsmasq's, in the same shape, without the hashes."""
+    found = {
+        "boot": ipxe.scripts(netboot),
+        "boot-downloads": {downloads.LIST: downloads.text(netboot)},
+        "boot-server": {"default.conf": nginx.server(netboot)},
+        "pi-boot": {key(path): text for path, text in pi_boot.files(netboot).items()},
+        "pi-seed": {key(path): text for path, text in seeds(plan, netboot).items()},
+        "pi-nfs": {"ganesha.conf": nfs.conf(netboot)},
+    }
+    if netboot.pi_system:
+        found["pi-boot"]["image"] = f"{netboot.pi_system.id}\n"
+    return found
 
 
 def seeds(plan: Plan, netboot: NetbootPlan) -> dict[str, str]:

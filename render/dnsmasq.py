@@ -1,6 +1,6 @@
-"""dnsmasq for Ainur: DHCP or proxyDHCP, boot options, the internal zone, TFTP.
+"""dnsmasq for Ainur: DHCP or proxyDHCP, boot options, the internal zone, TFTP; and the workstation's, without names.
 
-Owns `dnsmasq.conf`. Refuses VLANs that are the router's alone: dnsmasq listens only where the data says it answers.
+Owns both files. Refuses VLANs that are the router's alone: dnsmasq listens only where the data says it answers.
 """
 
 import re
@@ -24,7 +24,7 @@ ARCHITECTURES: dict[Loader, tuple[int, ...]] = {"bios": (0,), "efi-x64": (7, 9),
 HTTP_ARCHITECTURES: dict[Loader, int] = {"efi-x64": 16, "efi-arm64": 19}
 """What UEFI announces there when it boots by HTTP."""
 
-TEMPLATE = """\
+NAMES = """\
 # Eä's dnsmasq for {{ zone }}. Written by Ilúvatar from the table of addresses; changes here are lost.
 {% for interface in interfaces -%}
 interface={{ interface }}
@@ -55,7 +55,22 @@ host-record={{ host.name }}.{{ zone }},{{ host.name }},{{ host.address }}
 address=/{{ zone }}/{{ address }}
 local=/{{ zone }}/
 {% endfor %}
-{%- if vlans %}
+{%- if silent %}
+# Silent for machines that boot: the workstation serves them (network.netboot.served_by), and two must never answer
+{% endif %}"""
+
+WORKSTATION = """\
+# The workstation's: boot options beside the router's leases, and TFTP. Written by Ilúvatar; changes here are lost.
+port=0
+listen-address={{ server }}
+bind-interfaces
+no-resolv
+no-hosts
+log-dhcp
+"""
+
+BOOT = """\
+{%- if vlans and leases %}
 log-dhcp
 dhcp-leasefile={{ leases }}
 {% endif %}
@@ -120,10 +135,22 @@ dhcp-boot=tag:{{ on }},tag:ipxe,http://{{ server }}/boot.ipxe,,{{ server }}
 
 
 def configuration(network: NetworkPlan) -> str:
-    """The whole `dnsmasq.conf`."""
+    """The bootstrap cluster's whole `dnsmasq.conf`: names alone while the workstation serves machines that boot."""
+    if network.netboot is None or network.netboot.served_by == "ainur":
+        return _rendered(NAMES + BOOT, network)
+    return _rendered(NAMES, network, silent=True)
+
+
+def workstation(network: NetworkPlan) -> str:
+    """The workstation's whole `dnsmasq.conf`: it leases nothing, and answers on the link of its address."""
+    return _rendered(WORKSTATION + BOOT, network, leases="")
+
+
+def _rendered(template: str, network: NetworkPlan, *, leases: str = LEASES, silent: bool = False) -> str:
     jinja = Environment(loader=BaseLoader(), undefined=StrictUndefined, autoescape=False)
     answered = [vlan for vlan in network.vlans if vlan.dhcp]
-    return jinja.from_string(TEMPLATE).render(
+    return jinja.from_string(template).render(
+        silent=silent,
         zone=network.zone,
         interfaces=network.interfaces,
         reverse_zones=network.reverse_zones,
@@ -131,7 +158,7 @@ def configuration(network: NetworkPlan) -> str:
         resolvers=network.resolvers,
         hosts=network.hosts,
         below=network.below,
-        leases=LEASES,
+        leases=leases,
         time=_time(network.time_servers),
         alone=bool(answered) and all(vlan.dhcp == "server" for vlan in answered),
         vlans=[_vlan(vlan, network.hosts) for vlan in answered],

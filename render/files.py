@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from model.ainur import BootstrapNodePlan
 from model.plan import Plan
-from render import boot_files, by_hand, cloud_init, nut, pi_card, router
+from render import boot_files, by_hand, cloud_init, nut, pi_card, router, workstation
 
 Files = dict[str, str]
 
@@ -57,7 +57,7 @@ def _ignored(_plan: Plan) -> Files:
     return {".gitignore": f"# Written by ./lab render: these are secret\n/secret/\n{pi_card.HOST_KEY}\n"}
 
 
-REALMS: tuple[Callable[[Plan], Files], ...] = (_boot, _pis, _router, _power, by_hand.files, _ignored)
+REALMS: tuple[Callable[[Plan], Files], ...] = (_boot, workstation.files, _pis, _router, _power, by_hand.files, _ignored)
 """Who writes files."""
 
 

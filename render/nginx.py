@@ -1,4 +1,4 @@
-"""nginx for Ainur: the boot server's files, and the log of machines that nobody listed.
+"""nginx for whoever serves: the boot server's files, and the log of machines that nobody listed.
 
 Owns its one server block. Refuses everything but reading: no upload, no listing, no other name.
 """
@@ -19,7 +19,13 @@ MAC = "(?::|%3A)".join(f"(?<mac{part}>[0-9a-f]{{2}})" for part in range(6))
 MAC_IN_COLONS = ":".join(f"${{mac{part}}}" for part in range(6))
 
 
-def server(netboot: NetbootPlan) -> str:
+def whole(netboot: NetbootPlan, images: str) -> str:
+    """`nginx.conf` of a machine that has no other, with the folder in which `talos/` lies."""
+    block = "".join(f"  {line}\n" if line else "\n" for line in server(netboot, images).splitlines())
+    return f"daemon off;\npid /run/boot-http.pid;\nevents {{}}\nhttp {{\n{block}}}\n"
+
+
+def server(netboot: NetbootPlan, images: str = IMAGES) -> str:
     """`default.conf`, for nginx' `http` block."""
     return f"""\
 # Eä's boot server at {netboot.address}. Written by Ilúvatar; changes here are lost.
@@ -31,7 +37,7 @@ server {{
   default_type text/plain;
 
   # Talos' kernels and initramfs, by schematic and version
-  location /talos/ {{ root {IMAGES}; }}
+  location /talos/ {{ root {images}; }}
   # iPXE's loaders, for UEFI's HTTP boot: nothing else of what TFTP has
   location ~ ^/loaders/([a-z0-9-]+\\.efi)$ {{ alias {LOADERS}/$1; }}
   # What a netbooted Pi's cloud-init asks for, in the folder of its serial; and what goes onto a card that a Pi writes

@@ -39,7 +39,8 @@ def _boot(network: NetworkPlan) -> Iterator[str]:
         return
     vlan = next(one for one in network.vlans if one.name == boot.vlan)
     if vlan.router_leases:
-        yield f"VLAN {vlan.name}: DHCP option 66 (TFTP server) {boot.address}, for the Raspberry Pis"
+        later = f"; {boot.vip} from the hand-over on" if boot.address != boot.vip else ""
+        yield f"VLAN {vlan.name}: DHCP option 66 (TFTP server) {boot.address}, for the Raspberry Pis{later}"
         yield f"VLAN {vlan.name}: no option 67 (boot file) and no network boot of its own: ours answers"
 
 

@@ -53,7 +53,9 @@ def _ainur(
     bootable: list[pulumi.Resource] = []
     if plan.network.netboot:
         first = ainur.connection(plan.bootstrap.first)
-        after = [*network.published, *seeded]
+        # What the workstation serves hangs on nothing here; Ainur's own comes up beside it, and is not waited for
+        ours = plan.network.netboot.served_by == "ainur"
+        after = [*network.published, *seeded] if ours else [ainur.ready]
         bootable = [BootServices("ea-boot", plan.network.netboot, seen_from=first, after=after).answering]
     ainur.join_maiar(after=bootable or [ainur.ready])
     return ainur, bootable

@@ -43,6 +43,7 @@ from model.laws import (
     upgrades,
     vault,
     versions,
+    workstation,
 )
 from model.laws.examination import Examination, examine
 from model.laws.registry import LAWS, Law
@@ -53,6 +54,7 @@ REALMS = (
     ports,
     power,
     serving,
+    workstation,
     downloads,
     announced,
     names,

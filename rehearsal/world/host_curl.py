@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import SplitResult, urlsplit
 
-from rehearsal.world import git_mirror, netboot_files
+from rehearsal.world import git_mirror, netboot_desk, netboot_files
 from rehearsal.world.factory import read_boot_file
 from rehearsal.world.host_tools import Call, Failed, Result, Tool
 from rehearsal.world.netboot import NAMESPACE, SCRIPTS, absent
@@ -56,6 +56,11 @@ def _fetch(call: Call, url: str, options: dict[str, str]) -> tuple[int, str]:
         return 200, ""
     if address.scheme == "https":
         return _api(call, address, options)
+    if netboot_desk.serves(call.world) and address.hostname == netboot_desk.address(call.world):
+        there = netboot_desk.files(call.world).get(SCRIPTS)
+        if there is None:
+            raise _refused(address)
+        return (200, there[address.path.lstrip("/")]) if address.path.lstrip("/") in there else (404, "")
     boot_server = str(((call.world.environment.get("network") or {}).get("netboot") or {}).get("address"))
     cluster = call.world.kubernetes.clusters.get(str((call.world.environment.get("bootstrap") or {}).get("name")))
     if cluster is None or address.scheme != "http" or address.hostname != boot_server:

@@ -13,7 +13,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from rehearsal.world import netboot_files
+from rehearsal.world import netboot_desk, netboot_files
 from rehearsal.world.errors import Refusal
 from rehearsal.world.factory import ImageName, read_boot_file
 from rehearsal.world.hardware import Machine
@@ -83,7 +83,11 @@ def reserved_by_dnsmasq(world: World, mac: str) -> str | None:
 
 
 def _services(world: World) -> tuple[str, dict[str, str]] | str:
-    """``(dnsmasq.conf, boot files)`` of the bootstrap cluster, or why nobody answers."""
+    """``(dnsmasq.conf, boot files)`` of whoever serves, or why nobody answers."""
+    if netboot_desk.serves(world):
+        there = netboot_desk.files(world)
+        trouble = netboot_desk.silent(world)
+        return f"no boot server answers: {trouble}" if trouble else (there["dnsmasq"]["dnsmasq.conf"], there[SCRIPTS])
     name = (world.environment.get("bootstrap") or {}).get("name")
     cluster: Cluster | None = world.kubernetes.clusters.get(name) if name else None
     if cluster is None:
@@ -267,6 +271,8 @@ def _gone_on(files: dict[str, str], text: str, mac: str) -> str:
 
 def _lacks(world: World, path: str) -> str | None:
     """Why the boot servers have no such file, of those that the builder brings."""
+    if netboot_desk.serves(world):
+        return netboot_files.brought(world, netboot_desk.files(world), netboot_desk.NAME, path)
     cluster = world.kubernetes.clusters.get(str((world.environment.get("bootstrap") or {}).get("name")))
     return netboot_files.lacks(world, cluster, path) if cluster else "the bootstrap cluster does not stand"
 

@@ -43,22 +43,27 @@ def lacks(world: World, cluster: Cluster, path: str) -> str | None:
     if trouble:
         return trouble
     listed = cluster.get("ConfigMap", NAMESPACE, LIST) or {}
-    lines = [line.split() for line in str((listed.get("data") or {}).get(KEY, "")).splitlines()]
+    return brought(world, {LIST: listed.get("data") or {}}, cluster.name, path)
+
+
+def brought(world: World, published: dict[str, dict[str, str]], where: str, path: str) -> str | None:
+    """Why the builder's script has not brought ``path`` to ``where``, with the list among what is ``published``."""
+    lines = [line.split() for line in str(published.get(LIST, {}).get(KEY, "")).splitlines()]
     line = next((words for words in lines if words and words[0] == path), None)
     if line is None or len(line) < 3:
         return f"the builder's list does not name {path}"
     wrong = _wrong_source(world, path, line[1], line[2], line[3] if len(line) > 3 else "")
     if wrong:
         return f"the builder cannot bring {path}: {wrong}"
-    brought: list[str] = world.section("netboot").setdefault("brought", [])
-    here = f"{cluster.name} {' '.join(line)}"
-    if here in brought:
+    kept: list[str] = world.section("netboot").setdefault("brought", [])
+    here = f"{where} {' '.join(line)}"
+    if here in kept:
         return None
     host = urlsplit(line[2]).hostname or ""
     down = world.faults.outage(f"download/{host}", world.clock.now)
     if down is not None:
         return f"the builder waits for {path}: {host}: {down}"
-    brought.append(here)
+    kept.append(here)
     return None
 
 

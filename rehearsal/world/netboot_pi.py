@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
-from rehearsal.world import netboot_files
+from rehearsal.world import netboot_desk, netboot_files
 from rehearsal.world.netboot import NAMESPACE, SCRIPTS, WORKLOADS, absent, runs_on
 
 if TYPE_CHECKING:
     from rehearsal.world import World
+    from rehearsal.world.kube_cluster import Cluster
 
 SEEDS = "pi-seed"
 """The ConfigMap of the seeds: ``<folder>_<file>``, served at ``/pi/<folder>/<file>``."""
@@ -33,20 +34,20 @@ def unbootable(world: World) -> Iterator[str]:
     cluster = world.kubernetes.clusters.get(str(bootstrap.get("name")))
     if cluster is None or cluster.get("ConfigMap", NAMESPACE, "pi-boot") is None:
         return
-    maps = {name: _data(cluster.get("ConfigMap", NAMESPACE, name)) for name in ("dnsmasq", "pi-boot", "pi-nfs")}
+    maps = _maps(world, cluster)
     workloads = [body for kind in WORKLOADS for body in cluster.objects(kind)]
     mounted = any(runs_on(body, "pi-boot") for body in workloads)
     unserved = None if mounted else f"no workload mounts ConfigMap {NAMESPACE}/pi-boot for TFTP"
     for name, pi in (bootstrap.get("nodes") or {}).items():
         if "sd" not in (pi.get("boot") or ()) or pi.get("stamp"):
-            reason = unserved or reason_not_to_boot(maps, world.environment, pi)
+            reason = unserved or reason_not_to_boot(maps, netboot_desk.address(world), pi)
             if reason:
                 yield f"{name}: would not come up again: {reason}"
 
 
-def reason_not_to_boot(maps: dict[str, dict[str, str]], environment: dict[str, Any], pi: dict[str, Any]) -> str | None:
-    """Why a Pi stops, with what the ConfigMaps hold by name; ``None`` when it gets as far as its kernel's NFS root."""
-    server = str(((environment.get("network") or {}).get("netboot") or {}).get("address"))
+def reason_not_to_boot(maps: dict[str, dict[str, str]], server: str, pi: dict[str, Any]) -> str | None:
+    """Why a Pi that is to boot from ``server`` stops, with what the ConfigMaps hold by name; ``None`` when it gets as
+    far as its kernel's NFS root."""
     refused = _offer(maps["dnsmasq"].get("dnsmasq.conf", ""), str(pi["mac"]).lower(), server)
     if refused:
         return refused
@@ -70,16 +71,18 @@ def seed(world: World, host: dict[str, Any], url: str | None = None) -> dict[str
     if cluster is None:
         return "no boot server answers: the bootstrap cluster does not stand"
     for needed, configured in (("dnsmasq", "dnsmasq"), ("pi-netboot", SCRIPTS)):
-        trouble = world.faults.outage("boot-http", world.clock.now) or absent(cluster, needed, configured)
+        ours = None if netboot_desk.serves(world) else absent(cluster, needed, configured)
+        trouble = world.faults.outage("boot-http", world.clock.now) or ours
         if trouble:
             return f"no boot server answers: {trouble}"
-    maps = {name: _data(cluster.get("ConfigMap", NAMESPACE, name)) for name in ("dnsmasq", "pi-boot", "pi-nfs", SEEDS)}
+    if netboot_desk.serves(world) and (silent := netboot_desk.silent(world)):
+        return f"no boot server answers: {silent}"
+    maps, server = _maps(world, cluster), netboot_desk.address(world)
     pi = bootstrap["nodes"][host["name"]]
-    reason = reason_not_to_boot(maps, world.environment, pi)
+    reason = reason_not_to_boot(maps, server, pi)
     if reason:
         return reason
     asked = url or _told(maps["pi-boot"][f"{host['serial']}_cmdline.txt"])
-    server = str(((world.environment.get("network") or {}).get("netboot") or {}).get("address"))
     found = re.fullmatch(rf"http://{re.escape(server)}/pi/([0-9a-f]{{8}}(?:-card)?)/", asked)
     if not found:
         return f"its cloud-init asks for {asked or 'no seed'}, and {server} serves http://{server}/pi/<folder>/"
@@ -91,12 +94,22 @@ def seed(world: World, host: dict[str, Any], url: str | None = None) -> dict[str
 
 def image(world: World, url: str) -> str | None:
     """Why ``url`` of a card's whole system is not to be had; ``None``: it is served."""
-    network = (world.environment.get("network") or {}).get("netboot") or {}
+    server = netboot_desk.address(world)
     cluster = world.kubernetes.clusters.get(str((world.environment.get("bootstrap") or {}).get("name")))
-    path = url.removeprefix(f"http://{network.get('address')}/")
+    path = url.removeprefix(f"http://{server}/")
     if cluster is None or not re.fullmatch(r"pi/[0-9a-f]{12}\.img\.xz", path):
-        return f"404: {network.get('address')} serves pi/<image>.img.xz, and not that"
+        return f"404: {server} serves pi/<image>.img.xz, and not that"
+    if netboot_desk.serves(world):
+        listed = netboot_desk.files(world).get("boot-downloads", {}).get("boot.list", "")
+        return None if path in listed else f"404: {path} is not in the workstation's boot.list"
     return netboot_files.lacks(world, cluster, path)
+
+
+def _maps(world: World, cluster: Cluster) -> dict[str, dict[str, str]]:
+    """What Pis are served, by the ConfigMap that holds it on the cluster."""
+    there = netboot_desk.files(world) if netboot_desk.serves(world) else {}
+    names = ("dnsmasq", "pi-boot", "pi-nfs", SEEDS)
+    return {name: there.get(name, {}) if there else _data(cluster.get("ConfigMap", NAMESPACE, name)) for name in names}
 
 
 def _told(cmdline: str) -> str:

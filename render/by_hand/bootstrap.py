@@ -95,6 +95,8 @@ def boot_services(plan: Plan) -> list[Step]:
     if netboot is None or lab is None:
         return []
     why = f"http://{netboot.address}/boot.ipxe is served. Until now only servers need be on; now all may be."
+    if netboot.served_by == "workstation":
+        why += " By the workstation: workstation/README.md says how."
     command = f'{_ssh(lab, lab.first)} "$(cat {lab.name}/boot-answers.sh)"'
     text = {f"{lab.name}/boot-answers.sh": ipxe.served_at(netboot.address) + "\n"}
     return [Step("Eä: boot services answer", why, (command,), ("ea-netboot-answers",), text)]

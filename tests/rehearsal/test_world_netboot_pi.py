@@ -11,6 +11,7 @@ from tests.labs import planned, raw
 
 LAB = raw("homelab")
 PUBLISHED = boot_files.published(planned(raw("homelab")))
+SERVER = "192.168.1.59"
 
 
 def _reason(map_name: str = "", file: str = "", before: str = "", after: str = "", **pi: Any) -> str | None:
@@ -18,19 +19,19 @@ def _reason(map_name: str = "", file: str = "", before: str = "", after: str = "
     if file:
         assert before in maps[map_name][file]
         maps[map_name][file] = maps[map_name][file].replace(before, after)
-    return reason_not_to_boot(maps, LAB, LAB["bootstrap"]["nodes"]["maia-1"] | pi)
+    return reason_not_to_boot(maps, SERVER, LAB["bootstrap"]["nodes"]["maia-1"] | pi)
 
 
 def test_with_what_is_published_every_netbooted_pi_comes_up() -> None:
     for name in ("maia-1", "maia-2"):
-        assert reason_not_to_boot(PUBLISHED, LAB, LAB["bootstrap"]["nodes"][name]) is None
+        assert reason_not_to_boot(PUBLISHED, SERVER, LAB["bootstrap"]["nodes"][name]) is None
 
 
 def test_as_server_too() -> None:
     edited = raw("homelab")
     edited["network"]["vlans"]["lab"]["dhcp"]["mode"] = "server"
     maps = boot_files.published(planned(edited))
-    assert reason_not_to_boot(maps, edited, edited["bootstrap"]["nodes"]["maia-1"]) is None
+    assert reason_not_to_boot(maps, SERVER, edited["bootstrap"]["nodes"]["maia-1"]) is None
 
 
 CONF, CMD = ("dnsmasq", "dnsmasq.conf"), ("pi-boot", "a1b2c351_cmdline.txt")

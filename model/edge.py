@@ -10,7 +10,6 @@ from pydantic import Field
 
 from model.fields import Address, Flag, Hostname, Name, Shape, Subnet, Text
 
-
 GATEWAY_CLASS = "envoy"
 """The class of this program's gateways."""
 WILDCARD_SECRET = "wildcard-tls"

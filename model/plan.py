@@ -55,7 +55,7 @@ def plan(environment: Environment, tree: Tree) -> Plan:
     if environment.cluster and versions.talos and versions.kubernetes:
         pair = (versions.talos, versions.kubernetes)
         cluster = plan_cluster(
-            environment.cluster, environment.network, environment.storage, environment.hardware, pair, zone
+            environment.cluster, environment.network, environment.storage, environment.hardware, pair
         )
         cni = seed(tree, cluster.name, "cilium")
         if environment.edge.gateways:

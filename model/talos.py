@@ -144,9 +144,8 @@ def plan_cluster(
     storage: Storage,
     hardware: Mapping[str, HardwareClass],
     versions: tuple[str, str],
-    zone: str,
 ) -> ClusterPlan:
-    """Decide the cluster. `versions` is (Talos, Kubernetes); `zone` the internal DNS zone."""
+    """Decide the cluster. `versions` is (Talos, Kubernetes)."""
     talos, kubernetes = versions
     images = _images(cluster, network, hardware, talos)
     nodes = [

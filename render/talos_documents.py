@@ -35,7 +35,7 @@ def _empty(kind: str, name: str) -> Document:
 
 def _derived(cluster: ClusterPlan, node: ClusterNodePlan) -> Iterator[Document]:
     yield from _network(cluster, node)
-    yield from _clock_and_names(cluster, node)
+    yield from _clock_and_names(node)
     yield from _volumes(cluster, node)
     yield from _registries(node.settings)
 
@@ -63,7 +63,7 @@ def _network(cluster: ClusterPlan, node: ClusterNodePlan) -> Iterator[Document]:
         yield _empty("Layer2VIPConfig", cluster.vip) | {"link": node.link}
 
 
-def _clock_and_names(cluster: ClusterPlan, node: ClusterNodePlan) -> Iterator[Document]:
+def _clock_and_names(node: ClusterNodePlan) -> Iterator[Document]:
     servers = [{"address": address} for address in node.settings.resolvers]
     # Pods inherit a node's search domains, and with ndots:5 ask below them first: where the public zone has a wildcard,
     # that answers `github.com.<zone>` too, and wrongly

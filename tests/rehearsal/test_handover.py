@@ -206,7 +206,12 @@ def test_a_destroy_goes_backwards_and_leaves_what_passed(lab: str, standing: Cal
     run = life.run("destroy", unprotect=True)
     gone = [step.name for step in run.transcript.steps.values() if step.changes]  # in the order they began
     if lab == "shire":
-        order = ["gitops-apps-hobbiton-garden", "gitops-project-hobbiton-garden", "gitops-argo-cd-hobbiton", "cilium-release"]
+        order = [
+            "gitops-apps-hobbiton-garden",
+            "gitops-project-hobbiton-garden",
+            "gitops-argo-cd-hobbiton",
+            "cilium-release",
+        ]
     else:
         order = ["gitops-flux-instance-rk1", "gitops-flux-operator-rk1", "cilium-release"]
     assert run.well, run.errors()

@@ -268,7 +268,7 @@ def test_only_a_pi_with_nvme_is_a_disk_of_the_cluster_s_storage() -> None:
 
 @pytest.mark.parametrize(("plan", "node"), NODES)
 def test_pods_inherit_resolvers_and_no_search_domain(plan: Plan, node: BootstrapNodePlan) -> None:
-    """With ndots:5 they ask below such a domain first, and the public wildcard above the zone answers for every name."""
+    """With ndots:5 they ask below such a domain first, and the public wildcard above the zone answers all."""
     given = written(plan, node)[k3s(plan, node)["resolv-conf"]]
     assert [line.split() for line in given.splitlines()] == [["nameserver", one] for one in plan.network.resolvers]
     if node.persistent:

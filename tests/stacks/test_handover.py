@@ -1,4 +1,4 @@
-"""The hand-over, in what the program registers: each seed is its folder's to the letter, and the closure knows the rest."""
+"""The hand-over, as the program registers it: each seed is its folder's to the letter, the closure knows the rest."""
 
 from collections.abc import Iterator
 

@@ -68,6 +68,11 @@ The servers, each in a terminal of its own; Ctrl-C ends one:
 It serves when `curl http://{netboot.address}/boot.ipxe` answers; `./lab boot {lab}` has proved these very files.
 A firewall there lets in UDP 67, 69 and 4011, what follows of TFTP, and TCP {ports}.
 
+{_handover(netboot, bootstrap)}"""
+
+
+def _handover(netboot: NetbootPlan, bootstrap: BootstrapPlan) -> str:
+    return f"""\
 ## Handing over
 
 `pulumi up` makes {bootstrap.name}'s boot services stand meanwhile. When `curl http://{netboot.vip}/boot.ipxe` answers:

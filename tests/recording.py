@@ -95,6 +95,8 @@ class _Answers(mocks.Mocks):
             state |= TALOS_SECRETS
         elif args.typ == "talos:cluster/kubeconfig:Kubeconfig":
             state["kubeconfigRaw"] = "MOCK-SECRET-KUBECONFIG"
+        elif args.typ == "command:remote:Command" and args.name.startswith("ainur-ca-"):
+            state |= {"stdout": "MOCK-CERTIFICATE", "stderr": ""}  # a certificate is public
         elif args.typ == "command:remote:Command":
             state |= {"stdout": f"MOCK-SECRET-STDOUT-{args.name}", "stderr": ""}
         elif args.typ == "command:local:Command" and "ssh-keyscan" in args.inputs["create"]:

@@ -87,7 +87,8 @@ def mirror_is_found(env: Environment, tree: Tree) -> Iterator[Breach]:
         said = f"says that {host} is {wrong[host]}" if host in wrong else f"is not told where {host} is"
         message = f"{name}'s Argo CD {said}; it answers at bootstrap.ingress, {address}"
         hint = f"in its values: global.hostAliases: [{{ip: {address}, hostnames: [{host}]}}]"
-        yield Breach(f"gitops.clusters.{name}.source", message[:230], hint[:190], "bootstrap.ingress")
+        against = "bootstrap.ingress" if host in wrong else "domain"
+        yield Breach(f"gitops.clusters.{name}.source", message[:230], hint[:190], against)
 
 
 @tree_law("gitops-mirror-trust", unless=("gitops-yaml", "gitops-cluster-unknown", "gitops-mirror-missing"))

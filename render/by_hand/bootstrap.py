@@ -23,7 +23,18 @@ def valar(plan: Plan) -> list[Step]:
 def maiar(plan: Plan) -> list[Step]:
     """The agents, which boot from what runs on the servers."""
     lab = plan.bootstrap
-    return _joining(lab, lab.maiar, "the agents join", "ready") if lab else []
+    if lab is None:
+        return []
+    root = [_root(lab)] if any(node.stamped or not node.persistent for node in lab.maiar) else []
+    return [*root, *_joining(lab, lab.maiar, "the agents join", "ready")]
+
+
+def _root(lab: BootstrapPlan) -> Step:
+    """The gate that agents without a system of their own may be switched on behind."""
+    text = {f"{lab.name}/pi-root.sh": k3s.pi_root(lab.first)}
+    command = f'{_ssh(lab, lab.first)} "$(cat {lab.name}/pi-root.sh)"'
+    why = "What they boot is made of Ubuntu's image, which takes its time to come."
+    return Step(f"{lab.name}: the root of the agents", why, (command,), (f"ainur-root-{lab.first.name}",), text)
 
 
 def _first(lab: BootstrapPlan) -> Step:
@@ -128,8 +139,9 @@ def _mirror(lab: BootstrapPlan, reader: GitopsClusterPlan, mirror: MirrorPlan) -
     )
     does = (f"ainur-mirror-{reader.cluster}-{first.name}", f"ainur-ca-{first.name}")
     why = f"{reader.cluster} reads {reader.repository}, which is certified by the lab's own authority."
-    texts = {text: k3s.mirror_has(MIRROR_APP, mirror.upstream, reader.revision)}
-    return Step(f"{lab.name}: the Git mirror's first content", why, commands, does, texts)
+    asked = k3s.mirror_answers(reader.repository, lab.ingress, reader.cluster)
+    texts = {text: k3s.mirror_has(MIRROR_APP, mirror.upstream, reader.revision) + asked}
+    return Step(f"{lab.name}: first content for the Git mirror", why, commands, does, texts)
 
 
 def _ssh(lab: BootstrapPlan, node: BootstrapNodePlan) -> str:

@@ -40,6 +40,7 @@ def test_it_holds_every_file_and_again_the_same(lab: str, tmp_path: Path) -> Non
 def test_nothing_in_it_is_secret(lab: str) -> None:
     for path, text in files(shipped_plan(lab)).items():
         text = text.replace("password = @PASSWORD@\n", "")  # what the watcher's own install.sh fills in
+        text = text.replace("onepassword", "").replace("1password", "")  # a product's name
         # A Pi's seed carries scripts that speak of passwords and tokens: tests/render/test_cloud_init.py judges those
         speaks = path.endswith((".values.yaml", "user-data", "-pi-seed.yaml"))
         assert not [word for word in (KEYS if speaks else KEYS + WORDS) if word in text], path

@@ -10,7 +10,7 @@ from rehearsal.standins.shell import Outcome, execute
 from rehearsal.world import World
 from rehearsal.world.hosts import KEPT_TOKEN, NODE_TOKEN
 from tests.rehearsal.lab_keys import KEY
-from tests.rehearsal.seeds import card, seed
+from tests.rehearsal.seeds import card, seed, settings
 from tests.rehearsal.worlds import BOOT_TREE, DNSMASQ, boot_list, lab, place, with_boot_services
 
 JOIN = f"sudo install -D -m 0600 /dev/stdin {KEPT_TOKEN} && sudo systemctl restart ilmarin-token"
@@ -83,3 +83,15 @@ def run(world: World, text: str, name: str = "vala-1", stdin: str = "", **over: 
 def join(world: World, name: str = "maia-1") -> Outcome:
     """The program brings the token."""
     return run(world, JOIN, name, run(world, f"sudo cat {NODE_TOKEN}").stdout)
+
+
+def told(world: World, name: str = "vala-1") -> str:
+    return "\n".join(world.hosts.records[name]["told"])
+
+
+def failed(world: World, unit: str, name: str = "vala-1") -> str:
+    return str(world.hosts.records[name]["services"].get(unit, {}).get("failed"))
+
+
+def env(name: str, **over: str) -> str:
+    return "".join(f"{key}={value}\n" for key, value in settings(name, **over).items() if value)

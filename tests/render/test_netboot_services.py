@@ -51,8 +51,8 @@ def test_a_pi_s_link_has_the_kernel_s_own_name_from_a_card_and_from_the_network(
         assert {"net.ifnames=0", "multipath=off"} <= set(words)
 
 
-def test_dnsmasq_answers_on_the_pis_own_link_alone() -> None:
-    assert re.findall("^interface=(.*)$", dnsmasq.configuration(NETWORK), re.MULTILINE) == ["eth0"]
+def test_dnsmasq_answers_on_the_pis_own_link_and_their_pods_bridge_alone() -> None:
+    assert re.findall("^interface=(.*)$", dnsmasq.configuration(NETWORK), re.MULTILINE) == ["eth0", "cni0"]
 
 
 def test_uefi_http_boot_is_offered_and_the_client_told_that_it_is_meant() -> None:

@@ -5,6 +5,7 @@ Owns putting the realms' plans together. Refuses to judge: `model.laws` has foun
 
 from dataclasses import dataclass
 
+from model import onepassword
 from model.addresses import NetworkPlan, hosts, plan_network
 from model.ainur import BootstrapPlan, plan_bootstrap
 from model.edge import EdgePlan, plan_edge
@@ -107,6 +108,10 @@ def _leftovers(
         found += [_release(one.cluster, chart) for chart in (one.chart, one.instance) if chart]
         found.append(f"{one.cluster}/object/Namespace/{one.chart.namespace}")
         found += [f"{one.cluster}/object/Secret/{one.chart.namespace}/{name}" for name in one.keys]
+        if one.onepassword:
+            found.append(f"{one.cluster}/object/Namespace/{onepassword.NAMESPACE}")
+            names = (onepassword.CREDENTIALS_SECRET, onepassword.TOKEN_SECRET)
+            found += [f"{one.cluster}/object/Secret/{onepassword.NAMESPACE}/{name}" for name in names]
         if one.mirror:
             found.append(f"{one.cluster}/object/ConfigMap/{one.chart.namespace}/{TRUST}")
     return tuple(sorted(found))

@@ -77,10 +77,11 @@ def test_a_first_fetch_without_upstream_says_so_and_the_next_one_heals(upstream:
 def test_a_wrong_address_is_told_and_takes_nothing_away(upstream: Upstream, mirror: Mirror) -> None:
     commit = upstream.commit("one")
     mirror.fetch()
-    wrong = Mirror(mirror.folder, upstream.url.replace("iluvatar", "typo"))
+    # The server here answers for its one repository by any name, but by no path below
+    wrong = Mirror(mirror.folder, upstream.url.replace("iluvatar.git", "typo/iluvatar.git"))
     ran = wrong.fetch("main")
     assert (ran.returncode, ran.stdout) == (0, f"{commit}\n")
-    assert "typo.git" in ran.stderr
+    assert "typo/iluvatar.git did not answer as a repository" in ran.stderr
     other = Mirror(mirror.folder / "fresh", wrong.url)
     assert other.fetch("main").returncode == 1
 

@@ -28,7 +28,11 @@ def _lab(root: Path, *charts: str, objects: tuple[Any, ...] = (), **over: Any) -
     text = yaml.safe_dump({"helmCharts": entries})
     (root / "gitops/lab/main/apps/charts/kustomization.yaml").write_text(text, encoding="utf-8")
     hold(root, "one", *objects)
-    return with_argo(root)[0]
+    open_project = {
+        "destinations": [{"server": "https://kubernetes.default.svc", "namespace": "*"}],
+        "clusterResourceWhitelist": [{"group": "*", "kind": "*"}],
+    }
+    return with_argo(root, rules=open_project)[0]
 
 
 def _health(cluster: Cluster, name: str = "one") -> tuple[str, str]:

@@ -95,7 +95,8 @@ def asked(url: str, body: bytes | None = None) -> int:
         with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=20) as answer:
             return answer.status
     except urllib.error.HTTPError as refused:
-        return refused.code
+        with refused:  # it holds its connection
+            return refused.code
 
 
 @dataclass

@@ -72,8 +72,9 @@ class Registry:
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
                 return answer.read()
         except urllib.error.HTTPError as error:
-            if error.code == 404:
-                return None
+            with error:  # it holds its connection
+                if error.code == 404:
+                    return None
             raise
 
 

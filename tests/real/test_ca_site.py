@@ -95,4 +95,5 @@ def test_it_is_served_as_what_it_is_and_nothing_else_is(site: str, tmp_path: Pat
             assert answer.read() == (tmp_path / "site" / (path.strip("/") or "index.html")).read_bytes()
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{site}/index.html.bak", timeout=10)
-    assert refused.value.code == 404
+    with refused.value:  # an error of HTTP holds its connection
+        assert refused.value.code == 404

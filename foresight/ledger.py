@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from model.closure.clusters import closure
 from model.closure.graph import Graph, called
-from model.closure.standing import PROGRAM, seeded, seeds, written
+from model.closure.standing import PROGRAM, seeds, written
 from model.environment import Environment
-from model.tree import Chart, Tree
+from model.tree import Chart, Tree, seeded
 
 PULUMI = "pulumi-kubernetes-<8 hex digits>"
 """What pulumi-kubernetes calls itself in server-side apply: a name of its own for each object, kept in the state."""

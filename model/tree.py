@@ -112,15 +112,19 @@ def _source_of(release: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
     return wanted is None or not isinstance(metadata, dict) or metadata.get("name") == wanted
 
 
+def seeded(tree: Tree, cluster: str, app: str) -> Chart | None:
+    """The chart of an app that this program installs first, in whichever category it lives; None when none pins it."""
+    found = (chart(tree, cluster, category, name) for category, name in apps(tree, cluster) if name == app)
+    return next((one for one in found if one), None)
+
+
 def seed(tree: Tree, cluster: str, app: str) -> Chart:
-    """The chart of an app that this program installs first, in whichever category it lives.
+    """The same, of an app that must be there.
 
     Errors: LookupError naming the folder that is missing; the GitOps laws find it before anything is planned.
     """
-    for category, name in apps(tree, cluster):
-        found = chart(tree, cluster, category, name) if name == app else None
-        if found:
-            return found
+    if found := seeded(tree, cluster, app):
+        return found
     raise LookupError(f"no folder {cluster}/<category>/{app} pins a chart")
 
 

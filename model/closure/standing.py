@@ -8,14 +8,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from model.closure.charts import brings
-from model.closure.things import ANYWHERE, DEFAULT_CLASS, KIND, Thing
+from model.closure.things import ANYWHERE, KIND, Thing
 from model.edge import GATEWAY_CLASS, TUNNEL_SECRET, WILDCARD_SECRET
 from model.environment import Environment
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET
 from model.gitops import ENGINE_APP, FLUX_INSTANCE_APP, TRUST, project
 from model.netboot import BOOT_CONFIG_MAPS, NETBOOT_NAMESPACE
 from model.onepassword import CREDENTIALS_SECRET, NAMESPACE, TOKEN_SECRET, runs_connect
-from model.tree import Chart, Tree, apps, chart
+from model.tree import Tree, seeded
 
 KUBERNETES = "Kubernetes"
 PROGRAM = "`pulumi up`"
@@ -126,12 +126,6 @@ def served(env: Environment, tree: Tree, cluster: str) -> Thing | None:
     return Thing("Secret", controller.namespace, WILDCARD_SECRET) if controller else None
 
 
-def seeded(tree: Tree, cluster: str, app: str) -> Chart | None:
-    """The chart of an app that this program seeds, in whichever category it lives."""
-    found = (chart(tree, cluster, category, name) for category, name in apps(tree, cluster) if name == app)
-    return next((one for one in found if one), None)
-
-
 def _kubernetes() -> Iterator[Thing]:
     for name in ("default", "kube-system", "kube-public", "kube-node-lease"):
         yield Thing("Namespace", "", name)
@@ -142,9 +136,7 @@ def _kubernetes() -> Iterator[Thing]:
 
 
 def _k3s() -> Iterator[Thing]:
-    """k3s' packaged components (its documentation, "Packaged Components"): storage, ingress, Helm's controller."""
-    yield Thing("StorageClass", "", "local-path")
-    yield Thing("StorageClass", "", DEFAULT_CLASS)
+    """k3s' packaged components (its documentation, "Packaged Components") that stay on; its storage class does not."""
     yield Thing("IngressClass", "", "traefik")
     yield Thing("Service", "kube-system", "traefik")
     groups = {

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from model.ainur import apps_zone
 from model.catalogue import boot_configuration
 from model.closure.reading import items, mapping
-from model.closure.standing import seeded
 from model.environment import Environment
 from model.gitops import ENGINE_APP
 from model.laws.folders import reconciled
 from model.laws.registry import Breach, tree_law
-from model.tree import Tree, apps, chart, documents
+from model.tree import Tree, apps, chart, documents, seeded
 
 MIRROR, UPSTREAM = "git-mirror", "git-mirror-upstream"
 """The app, and the ConfigMap that says what it mirrors (`url`)."""

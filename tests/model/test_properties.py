@@ -53,6 +53,7 @@ def _netboot(raw: dict[str, Any], net: IPv4Network, mode: str) -> None:
     members = {"bios": "undionly.kpxe", "efi-x64": "snponly.efi", "efi-arm64": "snponly-arm64.efi"}
     ipxe = {"url": "https://downloads.example.com/ipxe.deb", "sha256": "1" * 64, "members": members}
     raw["network"]["netboot"] = {"vlan": "lan", "address": str(net.network_address + 4), "ipxe": ipxe}
+    raw["network"]["netboot"]["pi_image"] = {"url": "https://downloads.example.com/pi.img.xz", "sha256": "2" * 64}
     for node in raw["cluster"]["nodes"].values():
         node["boot"] = "netboot"
         node["reach"] = "our-reservation" if mode == "server" else "router-reservation"

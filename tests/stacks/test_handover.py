@@ -6,9 +6,10 @@ import pytest
 
 from components.bindings.helm import GITS
 from foresight.ledger import ledger, passing
-from model.closure.standing import seeded, seeds, written
+from model.closure.standing import seeds, written
 from model.closure.things import CLUSTER_WIDE, Thing
 from model.environment import Environment
+from model.tree import seeded
 from tests.labs import SHIPPED, raw, tree
 from tests.recording import Registered
 from tests.stacks.test_graph import recorded

@@ -36,7 +36,7 @@ put() {
 
 printf '%s\n' "$NODE" | put /etc/hostname
 [ "$(hostname)" = "$NODE" ] || hostname "$NODE"
-touch /etc/hosts
+[ -e /etc/hosts ] || : >/etc/hosts
 {
     grep -qE '^127\.0\.0\.1[[:space:]]' /etc/hosts || echo '127.0.0.1 localhost'
     grep -vE '^127\.0\.1\.1[[:space:]]' /etc/hosts || :

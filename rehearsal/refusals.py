@@ -18,6 +18,7 @@ ROOMS = (
     "world/kubectl*.py",
     "world/cel.py",
     "world/leaving.py",
+    "world/git_mirror.py",
     "world/machines.py",
     "world/hosts.py",
     "world/host_*.py",
@@ -26,7 +27,7 @@ ROOMS = (
     "standins/command.py",
     "standins/shell.py",
 )
-"""Where each refusal must be heard: Talos, the owner's programs, SSH and commands."""
+"""Where each refusal must be heard: Talos, the owner's programs, SSH and commands, the Git mirror."""
 _SAYS_NO = frozenset({"Refusal", "Retried", "Failed", "InitFailed", "NoCel", "grpc_error"})
 _LEAST = 8
 """Letters of what tells one refusal from another; shorter words are everybody's."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 from rehearsal.world import kube_names
+from rehearsal.world.errors import Refusal
 from rehearsal.world.host_tools import Failed, Result
 
 if TYPE_CHECKING:
@@ -36,39 +37,37 @@ def execute(world: World, cluster: Any, words: list[str]) -> Result:
     return Result(f"{hashlib.sha1(has.encode(), usedforsecurity=False).hexdigest()}\n")
 
 
-def refuses(world: World, cluster: Any, url: str) -> str | None:
-    """Why ``cluster`` gets nothing from ``url``, in Git's words; ``None`` when it does."""
+def fetched_by(world: World, cluster: Any, url: str) -> None:
+    """``cluster``'s Argo CD reads ``url``; ``Refusal`` with the reason when it gets nothing, in Git's words."""
     address, hosts = urlsplit(url), _hosts(world)
     unknown = kube_names.unresolved(world, cluster, str(address.hostname), "argo-cd")
     if unknown:
-        return f'Get "{url}/info/refs?service=git-upload-pack": {unknown}'
+        raise Refusal(f'Get "{url}/info/refs?service=git-upload-pack": {unknown}')
     if address.scheme != "https" or address.hostname not in hosts:
-        return f"failed to list refs: repository not found: {url}"
-    roots = _roots(world)
+        raise Refusal(f"failed to list refs: repository not found: {url}")
     trusted = ((cluster.get("ConfigMap", *_TRUST) or {}).get("data") or {}).get(address.hostname, "").strip()
-    if trusted not in roots:
-        return (
+    if trusted not in _roots(world):
+        raise Refusal(
             f'Get "{url}/info/refs": tls: failed to verify certificate: x509: certificate signed by unknown authority'
         )
     if not world.section("git_mirror").get("fetched"):
-        return f'Get "{url}/info/refs": 503 Service Unavailable'
-    return None
+        raise Refusal(f'Get "{url}/info/refs": 503 Service Unavailable')
 
 
-def unserved(world: World, address: SplitResult, resolved: str, trusted: str) -> tuple[str, int] | None:
-    """Why curl, sent by ``--resolve`` and trusting ``trusted``, gets nothing: its words and number; or ``None``."""
+def asked_by_curl(world: World, address: SplitResult, resolved: str, trusted: str) -> None:
+    """curl, sent by ``--resolve`` and trusting ``trusted``, asks for ``address``; ``Failed`` with its words and
+    number when it gets nothing."""
     host, port, ip = resolved.split(":")
     if (host, port) != (address.hostname, "443"):
-        return f"curl: (6) Could not resolve host: {address.hostname}", 6
+        raise Failed(f"curl: (6) Could not resolve host: {address.hostname}", 6)
     if ip != str((world.environment.get("bootstrap") or {}).get("ingress")):
-        return f"curl: (7) Failed to connect to {host} port 443 after 3000 ms: No route to host", 7
+        raise Failed(f"curl: (7) Failed to connect to {host} port 443 after 3000 ms: No route to host", 7)
     if trusted.strip() not in _roots(world):
-        return "curl: (60) SSL certificate problem: unable to get local issuer certificate", 60
+        raise Failed("curl: (60) SSL certificate problem: unable to get local issuer certificate", 60)
     if host not in _hosts(world):
-        return "curl: (22) The requested URL returned error: 404", 22
+        raise Failed("curl: (22) The requested URL returned error: 404", 22)
     if not world.section("git_mirror").get("fetched"):
-        return "curl: (22) The requested URL returned error: 503", 22
-    return None
+        raise Failed("curl: (22) The requested URL returned error: 503", 22)
 
 
 def _hosts(world: World) -> set[str]:

@@ -50,9 +50,7 @@ def _fetch(call: Call, url: str, options: dict[str, str]) -> tuple[int, str]:
     """``(status, body)``; ``Failed`` with curl's own number when nobody answers."""
     address = urlsplit(url if "://" in url else f"http://{url}")
     if address.scheme == "https" and "h" in options:
-        refused = git_mirror.unserved(call.world, address, options["h"], call.read(options.get("e", "/dev/null")))
-        if refused:
-            raise Failed(*refused)
+        git_mirror.asked_by_curl(call.world, address, options["h"], call.read(options.get("e", "/dev/null")))
         return 200, ""
     if address.scheme == "https":
         return _api(call, address, options)

@@ -131,14 +131,17 @@ def _options(spec: Body) -> frozenset[str]:
 def _fetched(cluster: Cluster, url: str, revision: str) -> Path:
     gitops = cluster.world.environment.get("gitops") or {}
     error = "error getting directories from repo: error retrieving Git files: rpc error: code = Internal desc = "
-    refused = None if url == gitops.get("repository") else git_mirror.refuses(cluster.world, cluster, url)
-    if refused or cluster.world.repository is None:
-        refused = refused or f"failed to list refs: repository not found: {url}"
-        raise _Trouble("ApplicationGenerationFromParamsError", f"{error}{refused}")
+    try:
+        if url != gitops.get("repository"):
+            git_mirror.fetched_by(cluster.world, cluster, url)
+        if cluster.world.repository is None:
+            raise Refusal(f"failed to list refs: repository not found: {url}")
+    except Refusal as refusal:
+        raise _Trouble("ApplicationGenerationFromParamsError", f"{error}{refusal.message}") from refusal
     if revision not in ("HEAD", "", str(gitops.get("revision", "main"))):
         text = f"{error}unable to resolve '{revision}' to a commit SHA"
         raise _Trouble("ApplicationGenerationFromParamsError", text)
-    folder: Path = cluster.world.repository
+    folder: Path = cluster.world.repository  # one that is fetched from the mirror is the same folder
     return folder
 
 

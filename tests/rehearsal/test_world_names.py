@@ -1,11 +1,11 @@
 """What a pod of a cluster can find by name, and who is refused for it."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 
 from rehearsal.world import git_mirror
+from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import Cluster
 from rehearsal.world.kube_names import unresolved
 from tests.rehearsal.clusters import body, seed, talos_cluster
@@ -43,7 +43,9 @@ def alias(address: str, host: str = HOST) -> dict[str, Any]:
 def test_a_repository_whose_name_is_nobody_s_to_resolve_is_refused(aliases: Any, words: str) -> None:
     """Incident: Arda's nodes ask public resolvers, and its Argo CD was given a name that only dnsmasq knows."""
     found = cluster(aliases)
-    assert git_mirror.refuses(found.world, found, URL) == f'Get "{URL}/info/refs?service=git-upload-pack": {words}'
+    with pytest.raises(Refusal) as told:
+        git_mirror.fetched_by(found.world, found, URL)
+    assert told.value.message == f'Get "{URL}/info/refs?service=git-upload-pack": {words}'
 
 
 def test_a_host_alias_of_the_chart_finds_the_name_and_public_names_need_none() -> None:
@@ -66,14 +68,3 @@ def test_coredns_forwards_the_zone_where_k3s_imports_it(key: str, server: str, b
     block = f"lab.example.com:53 {{\n    errors\n    forward . {server}\n}}\n"
     found.apply(body("ConfigMap", "coredns-custom", "kube-system", data={key: block}), "test")
     assert (unresolved(found.world, found, HOST, "argo-cd") is None) is finds
-
-
-def test_what_a_gate_asks_of_the_mirror_is_answered_only_by_the_address_and_root_that_are_its_own() -> None:
-    found = cluster()
-    address = urlsplit(URL)
-    for resolved, code in ((f"other.example.com:443:{INGRESS}", 6), (f"{HOST}:443:192.168.1.9", 7)):
-        said = git_mirror.unserved(found.world, address, resolved, "a root")
-        assert said is not None
-        assert said[1] == code
-    said = git_mirror.unserved(found.world, address, f"{HOST}:443:{INGRESS}", "a root")
-    assert said == ("curl: (60) SSL certificate problem: unable to get local issuer certificate", 60)

@@ -19,7 +19,7 @@ import yaml
 
 from rehearsal.world.errors import EngineKilled, Refusal
 
-FaultKind = Literal["error", "kill", "outage", "slow", "cut", "disk", "clock"]
+FaultKind = Literal["error", "kill", "outage", "slow", "cut", "disk", "clock", "burst", "scope"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,11 @@ class Fault:
     ``when``-th start, ``times`` times; ``disk`` says in its ``message`` what is wrong with ``host/<name>/nvme`` or
     ``…/sd``: ``absent``, or what it carries; with ``clock`` the clock of ``host/<name>`` is wrong for so many
     ``seconds``, until a time server was heard, by what the ``message`` says: ``a year behind``.
+
+    Of Cloudflare: ``burst`` answers the calls that ``where`` names, ``cloudflare/POST zones/…``, from the ``when``-th
+    on, ``times`` of them, with the HTTP status in ``message``: ``429`` or a 5xx; by ``scope`` a token,
+    ``cloudflare/<whose>``, lacks the permission group in ``message``: ``Zone: DNS``. An ``outage`` of ``cloudflare`` is
+    one of its API, of ``letsencrypt`` one of the ACME server: its ``message`` is the problem that it answers with.
     """
 
     kind: FaultKind
@@ -90,13 +95,16 @@ class Faults:
 
     def cut(self, place: str) -> bool:
         """Whether the power goes in the middle of ``place``, which begins now."""
-        for index, fault in enumerate(self.faults):
-            if fault.kind == "cut" and fnmatch.fnmatchcase(place, fault.where):
-                self._seen[index] += 1
-                if self._seen[index] >= fault.when and self._struck[index] < fault.times:
-                    self._struck[index] += 1
-                    return True
-        return False
+        return self._counted("cut", place) is not None
+
+    def burst(self, call: str) -> int | None:
+        """The HTTP status with which ``call`` is answered instead of being done; ``None``: it is done."""
+        found = self._counted("burst", call)
+        return int(found.message) if found else None
+
+    def lacking(self, place: str) -> set[str]:
+        """The permission groups that the token of ``place`` was not given."""
+        return {each.message for each in self._of("scope", place)}
 
     def disk(self, place: str) -> str | None:
         """What is wrong with a disk: ``absent``, or what it carries that is not ours; ``None``: it is blank or ours."""
@@ -111,6 +119,16 @@ class Faults:
         """The moments at which an outage, or a wrong clock, begins or ends."""
         lasting = [each for each in self.faults if each.kind in ("outage", "clock")]
         return [edge for each in lasting for edge in (each.at, each.at + each.seconds)]
+
+    def _counted(self, kind: FaultKind, place: str) -> Fault | None:
+        """The fault that is due at this pass of ``place``."""
+        for index, fault in enumerate(self.faults):
+            if fault.kind == kind and fnmatch.fnmatchcase(place, fault.where):
+                self._seen[index] += 1
+                if self._seen[index] >= fault.when and self._struck[index] < fault.times:
+                    self._struck[index] += 1
+                    return fault
+        return None
 
     def _of(self, kind: FaultKind, place: str) -> list[Fault]:
         return [each for each in self.faults if each.kind == kind and fnmatch.fnmatchcase(place, each.where)]

@@ -18,8 +18,10 @@ from rehearsal.world.cloudflare_records import PROXIABLE, TYPES
 from rehearsal.world.cloudflare_tunnels import SOURCES
 from rehearsal.world.errors import Retried
 
-_PATIENCE = 199.0
-"""Seconds in which the provider asks ten times again after a 429 or a 5xx."""
+_AGAIN, _PATIENCE = 10, 199.0
+"""So often does the provider ask again after a 429 or a 5xx, in so many seconds; evenly spread is assumed."""
+_OBEYED = 60.0
+"""A `Retry-After` below so many seconds is obeyed, a longer one is not looked at (cloudflare-go 4 and later)."""
 _CREDENTIALS = ("apiKey", "apiToken", "apiUserServiceKey")
 
 _RECORD = {
@@ -56,19 +58,16 @@ def _two(id: str, form: str) -> tuple[str, str]:
 
 def _asked(ctx: Context, ask: Callable[[Account, str], Any]) -> Any:
     """What ``ask`` gives of the account and the token, asked again while the API is down or has enough of us."""
-    answers: list[Any] = []
-    refused: list[Retried] = []
-
-    def done() -> bool:
+    for left in reversed(range(_AGAIN + 1)):
         try:
-            answers.append(ask(ctx.world.cloudflare, str(ctx.session.facts["token"])))
+            return ask(ctx.world.cloudflare, str(ctx.session.facts["token"]))
         except Retried as refusal:
-            refused.append(refusal)
-        return bool(answers)
-
-    if ctx.world.clock.wait_for(done, _PATIENCE):
-        return answers[0]
-    raise Refusal(f"{refused[-1].message}; asked ten times in {_PATIENCE:.0f} s, as the provider does") from refused[-1]
+            if not left:
+                told = f"{refusal.message}; asked ten times in {_PATIENCE:.0f} s, as the provider does"
+                raise Refusal(told) from refusal
+            told_to_wait = refusal.after is not None and refusal.after < _OBEYED
+            ctx.world.clock.let_pass(refusal.after if told_to_wait else _PATIENCE / _AGAIN)
+    raise AssertionError("the last time is the last")
 
 
 class DnsRecord(Kind):

@@ -1,7 +1,7 @@
 """Who gets through Cloudflare's API: its tokens, what each may, and how often.
 
 Owns the answers 401 to 403 and 429, and that the API is down at times. It refuses to own what is asked for
-(``cloudflare``), and how long the provider goes on asking.
+(``cloudflare``), and how long whoever asks goes on asking.
 """
 
 from __future__ import annotations
@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 
 TOKEN = re.compile(r"[A-Za-z0-9-_]{40}")
 """The form of an API token."""
-DNS, SETTINGS, TUNNEL = "Zone: DNS", "Zone: Zone Settings", "Account: Cloudflare Tunnel"
+ZONE, DNS, SETTINGS = "Zone: Zone", "Zone: DNS", "Zone: Zone Settings"
+TUNNEL = "Account: Cloudflare Tunnel"
 """Permission groups, as the dashboard names them; each is had to ``Read`` or to ``Edit``."""
-EVERYTHING = tuple(f"{group}: Edit" for group in (DNS, SETTINGS, TUNNEL))
-_GROUPS = (("/dns_records", DNS), ("/settings/", SETTINGS), ("/cfd_tunnel", TUNNEL))
+PROGRAM, SOLVERS = "program", "solvers"
+"""Whose a token is: this program's; that of whoever writes records from inside a cluster."""
+PERMISSIONS = {
+    PROGRAM: (f"{DNS}: Edit", f"{SETTINGS}: Edit", f"{TUNNEL}: Edit"),
+    SOLVERS: (f"{ZONE}: Read", f"{DNS}: Edit"),
+}
+"""What an owner gives each token who reads the manual, and nothing more (cert-manager and external-dns, Cloudflare)."""
+_GROUPS = (("/dns_records", DNS), ("/settings/", SETTINGS), ("/cfd_tunnel", TUNNEL), ("zones?", ZONE))
 _REQUESTS, _WINDOW = 1200, 300.0
 """So many requests in so many seconds are a user's, over all tokens (Cloudflare API, "Rate limits")."""
 PLACE = "cloudflare"
@@ -32,21 +39,26 @@ PLACE = "cloudflare"
 
 
 class Door:
-    """The gate before the API; ``kept`` is the part of the World's data where the token is."""
+    """The gate before the API; ``kept`` is the part of the World's data where the tokens' digests are."""
 
     def __init__(self, world: World, kept: dict[str, Any]) -> None:
         self._world = world
+        self._tokens: dict[str, dict[str, Any]] = kept.setdefault("tokens", {})
         self._kept = kept
 
-    def issue_token(self, token: str, permissions: Iterable[str] = EVERYTHING) -> None:
-        """The account's one API token, made in the dashboard; an earlier one is void. Only its digest is kept."""
-        self._kept["token"] = digest(token)
-        self._kept["permissions"] = sorted(permissions)
+    def issue_token(self, token: str, permissions: Iterable[str] | None = None, whose: str = PROGRAM) -> None:
+        """A token, made in the dashboard for ``whose``; an earlier one of theirs is void. Only its digest is kept.
 
-    def admit(self, call: str, token: str) -> None:
-        """``Refusal`` of ``call`` (``POST zones/…``) unless ``token`` may make it now.
+        ``permissions`` are those of the manual unless told.
+        """
+        granted = PERMISSIONS[whose] if permissions is None else permissions
+        self._tokens[whose] = {"digest": digest(token), "permissions": sorted(granted)}
 
-        Nobody outside knows the token of a rehearsal: the first one used counts as the one that was issued.
+    def admit(self, call: str, token: str, whose: str = PROGRAM) -> None:
+        """``Refusal`` of ``call`` (``POST zones/…``) unless ``token`` may make it now; ``Retried`` when later it may.
+
+        Nobody outside knows the tokens of a rehearsal: the first one that ``whose`` uses counts as the one issued for
+        them, unless it is somebody else's.
         """
         down = self._world.faults.outage(PLACE, self._world.clock.now)
         if down:
@@ -54,11 +66,13 @@ class Door:
         self._count(call)
         if not token:
             raise bad_request(call, 9106, "Missing X-Auth-Key, X-Auth-Email or Authorization headers")
-        if "token" not in self._kept and TOKEN.search(token):
-            self.issue_token(token)
-        if not secrets.compare_digest(self._kept.get("token", ""), digest(token)):
+        holder = self._holder(token)
+        if holder is None and whose not in self._tokens and TOKEN.search(token):
+            self.issue_token(token, whose=whose)
+            holder = whose
+        if holder is None:
             raise refused(call, HTTPStatus.FORBIDDEN, 9109, "Invalid access token")
-        missing = self._missing(call)
+        missing = self._missing(call, holder)
         if missing:
             found = refused(call, HTTPStatus.FORBIDDEN, 10000, "Authentication error")
             raise Refusal(f"{found.message} (the token lacks the permission {missing})")
@@ -67,27 +81,39 @@ class Door:
         """The moment at which the requests of the last minutes no longer count."""
         return [float(self._kept["since"]) + _WINDOW] if "since" in self._kept else []
 
+    def _holder(self, token: str) -> str | None:
+        """Whose ``token`` is; ``None``: nobody's."""
+        asked = digest(token)
+        found = (whose for whose, kept in self._tokens.items() if secrets.compare_digest(kept["digest"], asked))
+        return next(found, None)
+
     def _count(self, call: str) -> None:
         now = self._world.clock.now
         if now >= self._kept.get("since", now - _WINDOW) + _WINDOW:
             self._kept.update(since=now, requests=0)
-        if self._kept["requests"] >= _REQUESTS:
+        struck = self._world.faults.burst(f"{PLACE}/{call}")
+        if struck == HTTPStatus.TOO_MANY_REQUESTS or self._kept["requests"] >= _REQUESTS:
             words = "Please wait and consider throttling your request speed"
-            raise _later(refused(call, HTTPStatus.TOO_MANY_REQUESTS, 971, words))
+            after = 1.0 if struck else self._kept["since"] + _WINDOW - now
+            raise _later(refused(call, HTTPStatus.TOO_MANY_REQUESTS, 971, words), after)
+        if struck:
+            raise _later(refused(call, HTTPStatus(struck), 10001, "Internal server error"))
         self._kept["requests"] += 1
 
-    def _missing(self, call: str) -> str | None:
-        """The permission that ``call`` asks and the token lacks."""
+    def _missing(self, call: str, holder: str) -> str | None:
+        """The permission that ``call`` asks and the holder's token lacks."""
         method, _, path = call.partition(" ")
         group = next(group for part, group in _GROUPS if part in path)
-        enough = {f"{group}: Edit"} | ({f"{group}: Read"} if method == "GET" else set())
         wanted = "Read" if method == "GET" else "Edit"
-        return None if enough & set(self._kept.get("permissions", EVERYTHING)) else f"{group}: {wanted}"
+        enough = {f"{group}: Edit", f"{group}: {wanted}"}
+        granted = set(self._tokens[holder]["permissions"])
+        lacking = group in self._world.faults.lacking(f"{PLACE}/{holder}")
+        return f"{group}: {wanted}" if lacking or not enough & granted else None
 
 
-def _later(refusal: Refusal) -> Retried:
+def _later(refusal: Refusal, after: float | None = None) -> Retried:
     """A refusal that the provider takes as one to ask again after."""
-    return Retried(refusal.message)
+    return Retried(refusal.message, after)
 
 
 def digest(secret: str) -> str:

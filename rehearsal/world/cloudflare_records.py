@@ -23,6 +23,8 @@ TYPES = (
     "A", "AAAA", "CNAME", "MX", "NS", "OPENPGPKEY", "PTR", "TXT", "CAA", "CERT", "DNSKEY", "DS", "HTTPS", "LOC",
     "NAPTR", "SMIMEA", "SRV", "SSHFP", "SVCB", "TLSA", "URI",
 )  # fmt: skip
+_NAMES = ("CNAME", "MX", "NS", "PTR")
+"""Types whose content is a name."""
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _TTL = range(60, 86_401)
 _AUTOMATIC = 1
@@ -44,6 +46,11 @@ def normal(name: str, domain: str) -> str:
     # One label without a dot is below the zone. With dots Cloudflare would append the zone to a foreign name too, and
     # make a record nobody meant; such a name is refused here (`fault_alone`).
     return f"{plain}.{domain}" if "." not in plain and plain != domain else plain
+
+
+def normal_content(kind: str, content: Any) -> Any:
+    """The content as the API gives it back: a name without its trailing dot."""
+    return content.rstrip(".") if kind in _NAMES and isinstance(content, str) else content
 
 
 def fault_alone(record: Fields, domain: str) -> Fault | None:
@@ -98,8 +105,20 @@ def fault_among(record: Fields, others: Iterable[Fields]) -> Fault | None:
             continue
         if other["type"] == record["type"] and _same_content(other, record):
             return 81058, "An identical record already exists."
-        if {other["type"], record["type"]} <= set(PROXIABLE) and "CNAME" in (other["type"], record["type"]):
-            return 81053, "An A, AAAA, or CNAME record with that host already exists."
+        clash = _clash(str(record["type"]), str(other["type"]))
+        if clash:
+            return clash
+    return None
+
+
+def _clash(new: str, old: str) -> Fault | None:
+    """What is wrong with a record of one type beside one of another at the same name."""
+    if new == "CNAME" and old in PROXIABLE:
+        return 81053, "An A, AAAA, or CNAME record with that host already exists."
+    if new in ADDRESSES and old == "CNAME":
+        return 81054, "A CNAME record with that host already exists."
+    if "NS" in (new, old) and new != old and {new, old} & set(PROXIABLE):
+        return 81056, "NS records with that host already exist."
     return None
 
 

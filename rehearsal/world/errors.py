@@ -23,7 +23,14 @@ class Refusal(Exception):
 
 
 class Retried(Refusal):
-    """A refusal that whoever asked goes on meeting and asking again, until it is out of patience."""
+    """A refusal that whoever asked goes on meeting and asking again, until it is out of patience.
+
+    ``after`` is how many seconds the answer itself asks to be left alone, where it says.
+    """
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class InitFailed(Refusal):

@@ -14,6 +14,8 @@ from rehearsal.world import kube_apps
 from rehearsal.world.kube_cluster import Body, Cluster
 
 _MANAGER = "secrets-operator"
+_VALUE = b"out-of-the-vault-out-of-the-vault-out-of"
+"""What the rack's vault gives, whatever it is asked for: in the form of an API token, for a few are."""
 
 
 def keep_secrets(cluster: Cluster) -> None:
@@ -76,6 +78,6 @@ def _fetch(cluster: Cluster, found: Body) -> str | None:
 
 def _make(cluster: Cluster, namespace: str, name: str, keys: Any) -> None:
     if cluster.get("Secret", namespace, name) is None:
-        data = {key: base64.b64encode(b"out of the vault").decode() for key in keys}
+        data = {key: base64.b64encode(_VALUE).decode() for key in keys}
         metadata = {"name": name, "namespace": namespace}
         cluster.place({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}, _MANAGER)

@@ -1,7 +1,8 @@
 """cloudflared: the near end of a Cloudflare tunnel, where one runs.
 
 Owns which tunnels the pods of a cluster hold connected. It refuses to own the tunnels (``cloudflare``) and whether pods
-run (``kube_pods``). A pod reads its token when it starts: what becomes of the Secret later does not disconnect it.
+run (``kube_pods``). A pod reads its token when it starts: what becomes of the Secret later does not disconnect it. One
+whose tunnel was deleted ends, and the next reads the token as it is then.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def keep_tunnels(cluster: Cluster) -> None:
         container = _container(found)
         if container is None or found["spec"].get("replicas", 1) == 0:
             continue
-        if place in held:
+        if place in held and cluster.world.cloudflare.stands(held[place]):
             running[place] = held[place]
         elif kube_pods.not_running(cluster, found) is None:
             told = _token(cluster, found, container)

@@ -103,10 +103,27 @@ def test_a_record_that_clashes_with_one_there_is_refused(world: World, over: dic
 
 def test_a_cname_bears_no_address_and_no_second_cname_beside_it(world: World):
     put(world, type="CNAME", content="a.example.com")
-    for over in ({}, {"type": "AAAA", "content": "2001:db8::1"}, {"type": "CNAME", "content": "b.example.com"}):
+    second, address = {"type": "CNAME", "content": "b.example.com"}, {"type": "AAAA", "content": "2001:db8::1"}
+    for over, expected in (({}, 81054), (address, 81054), (second, 81053)):
         with pytest.raises(Refusal) as refusal:
             put(world, **over)
-        assert code(refusal) == 81053
+        assert code(refusal) == expected
+
+
+def test_a_delegated_name_bears_nothing_that_answers(world: World):
+    put(world, type="NS", content="ns1.example.org.")
+    for over in ({}, {"type": "CNAME", "content": "b.example.com"}):
+        with pytest.raises(Refusal, match="NS records with that host already exist") as refusal:
+            put(world, **over)
+        assert code(refusal) == 81056
+    put(world, type="NS", content="ns2.example.org")
+
+
+def test_the_same_name_with_a_dot_at_its_end_is_the_same_record(world: World):
+    assert put(world, type="CNAME", content="a.example.com.")["content"] == "a.example.com"
+    with pytest.raises(Refusal) as refusal:
+        put(world, type="CNAME", content="a.example.com")
+    assert code(refusal) == 81058
 
 
 def test_addresses_and_texts_share_a_name(world: World):

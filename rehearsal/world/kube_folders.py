@@ -1,7 +1,8 @@
 """What a GitOps folder holds: a kustomization, its bases and the objects they name.
 
 Owns the reading, and remembering what was read until a file of it changes: the World asks whenever it looks whether a
-machine boots. It refuses to own who asks for a folder (``kube_argocd``), and to render charts or patches.
+machine boots. It refuses to own who asks for a folder (``kube_argocd``), what a patch does (``kube_merge``), and to
+render charts.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import yaml
 
-from rehearsal.world import kube_charts
+from rehearsal.world import kube_charts, kube_merge
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import Body
 
@@ -67,14 +68,41 @@ def _read(folder: Path, seen: _Seen) -> Iterator[Body]:
     file = folder / "kustomization.yaml"
     if not file.is_file():
         raise Refusal(f"{_UNREADABLE}{folder.name}: app path does not exist or has no kustomization")
-    kustomization = (_documents(folder, file, seen) or [{}])[0]
+    yield from _built(folder, (_documents(folder, file, seen) or [{}])[0], [], seen)
+
+
+def _built(folder: Path, kustomization: Body, before: list[Body], seen: _Seen) -> Iterator[Body]:
+    """What a kustomization makes of what it names, and a component of what stood ``before``."""
     charts = [{**chart, "values": _values(folder, chart, seen)} for chart in kustomization.get("helmCharts") or ()]
     yield {"kind": "Kustomization", "metadata": {}, "helmCharts": charts}
     namespace = {"namespace": kustomization["namespace"]} if kustomization.get("namespace") else {}
     stated = [str(each) for each in kustomization.get("resources") or ()]
-    named = [body for resource in stated for body in _resource(folder, resource, seen)]
-    for body in (*named, *_generated(folder, kustomization, seen)):
+    named = before + [body for resource in stated for body in _resource(folder, resource, seen)]
+    named += _generated(folder, kustomization, seen)
+    for component in kustomization.get("components") or ():
+        inner = (folder / str(component)).resolve()
+        if not (inner / "kustomization.yaml").is_file():
+            raise Refusal(f"{_UNREADABLE}{folder.name}: {component}: no such file")
+        content = (_documents(inner, inner / "kustomization.yaml", seen) or [{}])[0]
+        named = list(_built(inner, content, named, seen))[1:]  # its own entry of charts: a component has none
+    for target, patch in _patches(folder, kustomization, seen):
+        named = kube_merge.patched(folder.name, named, target, patch)
+    for body in named:
         yield {**body, "metadata": {**(body.get("metadata") or {}), **namespace}}
+
+
+def _patches(folder: Path, kustomization: Body, seen: _Seen) -> Iterator[tuple[Body, Body]]:
+    """(target, patch) of every patch: a file's or in line; without a target it is the object that the patch names."""
+    for each in kustomization.get("patches") or ():
+        file = folder / str(each.get("path"))
+        if "path" in each and not file.is_file():
+            raise Refusal(f"{_UNREADABLE}{folder.name}: {each['path']}: no such file")
+        told = _documents(folder, file, seen) if "path" in each else [yaml.safe_load(each["patch"])]
+        for patch in told:
+            if not isinstance(patch, dict):
+                raise Refusal(f"{_UNREADABLE}{folder.name}: the rack's kustomize knows no JSON patches")
+            own = {"kind": patch.get("kind"), "name": (patch.get("metadata") or {}).get("name")}
+            yield each.get("target") or own, patch
 
 
 def _values(folder: Path, chart: Body, seen: _Seen) -> Body:

@@ -65,8 +65,8 @@ def _asked(ctx: Context, ask: Callable[[Account, str], Any]) -> Any:
             if not left:
                 told = f"{refusal.message}; asked ten times in {_PATIENCE:.0f} s, as the provider does"
                 raise Refusal(told) from refusal
-            told_to_wait = refusal.after is not None and refusal.after < _OBEYED
-            ctx.world.clock.let_pass(refusal.after if told_to_wait else _PATIENCE / _AGAIN)
+            after = refusal.after
+            ctx.world.clock.let_pass(after if after is not None and after < _OBEYED else _PATIENCE / _AGAIN)
     raise AssertionError("the last time is the last")
 
 

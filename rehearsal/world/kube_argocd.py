@@ -2,7 +2,7 @@
 
 Owns what its ApplicationSet controller makes of a git directory generator, and what is said of each application. It
 refuses to own the repository, which is the World's folder, what a folder holds (``kube_folders``), how objects are
-applied (``kube_sync``), and to render charts or patches: a chart brings the kinds that are known of it.
+applied (``kube_sync``), and to render charts: a chart brings the kinds that are known of it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from rehearsal.world import (
     kube_helm,
     kube_pods,
     kube_projects,
+    kube_retries,
     kube_services,
     kube_sync,
     kube_tunnel,
@@ -233,28 +234,22 @@ def _state_of(cluster: Cluster, found: Body) -> Body:
     except (_Trouble, Refusal) as trouble:
         condition = {"type": "ComparisonError", "message": trouble.message}
         return {"sync": {"status": "Unknown"}, "health": {"status": "Unknown"}, "conditions": [condition]}
-    destination = found["spec"]["destination"].get("namespace")
-    cluster.register(kinds, _ARGO)
-    if "CreateNamespace=true" in ((found["spec"].get("syncPolicy") or {}).get("syncOptions") or ()) and destination:
-        _make_namespace(cluster, destination)
     objects = [body for body in documents if "apiVersion" in body]
-    refused = kube_sync.sync(cluster, found, objects)
-    stuck = list(kube_apps.bring(cluster, documents, destination, _ARGO))
+    outcome = kube_retries.given_up(cluster, found, documents)
+    if outcome is None:
+        outcome = kube_sync.sync(cluster, found, objects, kinds)
+        kube_retries.remember(cluster, found, documents, outcome)
+    destination = found["spec"]["destination"].get("namespace")
+    stuck = list(kube_apps.bring(cluster, documents, destination, _ARGO)) if outcome.applied else []
     stuck += [reason for body in objects if (reason := _stuck(cluster, body, destination))]
     health = {"status": "Degraded", "message": "; ".join(stuck)} if stuck else {"status": "Healthy"}
-    if refused:
-        message = f"one or more objects failed to apply, reason: {'; '.join(refused)}"
+    if outcome.trouble:
         return {
             "sync": {"status": "OutOfSync"},
             "health": health | {"status": "Missing"},
-            "conditions": [{"type": "SyncError", "message": message}],
+            "conditions": [{"type": "SyncError", "message": outcome.trouble}],
         }
     return {"sync": {"status": "Synced"}, "health": health, "conditions": []}
-
-
-def _make_namespace(cluster: Cluster, name: str) -> None:
-    if cluster.get("Namespace", None, name) is None:
-        cluster.place({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, _ARGO)
 
 
 def _stuck(cluster: Cluster, body: Body, namespace: str | None) -> str | None:

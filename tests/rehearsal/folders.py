@@ -34,6 +34,7 @@ def application_set(**over: Any) -> dict[str, Any]:
         "syncPolicy": {
             "syncOptions": ["CreateNamespace=true"],
             "automated": {"prune": True, "selfHeal": True},
+            **over.get("policy", {}),
         },
     }
     return {

@@ -99,7 +99,7 @@ def test_without_cert_manager_s_kinds_nothing_of_theirs_is_applied(tmp_path: Pat
     cluster = _lab(tmp_path, "cert-manager", objects=(_certificate(),), valuesInline={})
     status, why = _health(cluster)
     assert status == "Missing"
-    assert 'no matches for kind "Certificate" in version "cert-manager.io/v1"' in why
+    assert "The Kubernetes API could not find cert-manager.io/Certificate for requested resource" in why
 
 
 def test_a_misspelt_field_of_a_certificate_is_refused(tmp_path: Path) -> None:

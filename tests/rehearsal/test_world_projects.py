@@ -70,5 +70,5 @@ def test_an_object_that_the_project_does_not_allow_is_refused_by_name(
     cluster, _ = with_argo(tmp_path, rules=rules)
     (application,) = cluster.objects("Application")
     assert said in application["status"]["conditions"][0]["message"]
-    assert cluster.get("ConfigMap", "apps", "fits") is not None
+    assert cluster.get("ConfigMap", "apps", "fits") is None, "one object that may not be keeps out all beside it"
     assert cluster.get(thing["kind"], thing["metadata"].get("namespace"), "x") is None

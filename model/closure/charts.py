@@ -165,6 +165,19 @@ CHARTS: dict[str, Facts] = {
     "cloudnative-pg": Facts(
         "cloudnative-pg/charts, charts/cloudnative-pg", {"postgresql.cnpg.io": _CNPG}, crds="crds.create"
     ),
+    "volsync": Facts(
+        "backube/volsync, helm/volsync",
+        {"volsync.backube": "ReplicationDestination ReplicationSource"},
+        crds="manageCRDs",
+    ),
+    "kagent-crds": Facts(
+        "kagent-dev/kagent, helm/kagent-crds", {"kagent.dev": "Agent MCPServer ModelConfig RemoteMCPServer"}
+    ),
+    "kagent": Facts(
+        "kagent-dev/kagent, helm/kagent",
+        things=(("Service", "{full}-ui"), ("Service", "{full}-controller")),
+        asks=("kagent.dev/ModelConfig",),
+    ),
     "kube-prometheus-stack": Facts(
         "prometheus-community/helm-charts, charts/kube-prometheus-stack",
         {"monitoring.coreos.com": _PROMETHEUS},
@@ -179,6 +192,7 @@ CHARTS: dict[str, Facts] = {
     "headlamp": Facts("kubernetes-sigs/headlamp, charts/headlamp", things=(("Service", "{full}"),)),
     "omni": Facts("siderolabs/omni, deploy/helm"),
     "metrics-server": Facts("kubernetes-sigs/metrics-server, charts/metrics-server"),
+    "kubelet-csr-approver": Facts("postfinance/kubelet-csr-approver, charts/kubelet-csr-approver"),
     "reloader": Facts("stakater/Reloader, deployments/kubernetes/chart/reloader"),
     "alloy": Facts("grafana/alloy, operations/helm/charts/alloy", {"monitoring.grafana.com": "PodLogs"}),
     "k8s-monitoring": Facts("grafana/k8s-monitoring-helm, charts/k8s-monitoring", {"collectors.grafana.com": "Alloy"}),

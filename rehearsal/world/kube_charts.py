@@ -1,22 +1,21 @@
 """The Helm charts this lab can install.
 
-Owns facts about each: where it is published and in which form of version, which kinds it registers, what its pods need,
-which values it cannot run with on Talos. It refuses to own releases (``kube_helm``), and no chart is carried here: a
-value nobody wrote a rule for is believed.
+Owns where each is found, and facts about those that a cluster stands on: the kinds they register, what their pods need,
+which values they cannot run with on Talos. It refuses to own applications' (``kube_catalogue``) and releases
+(``kube_helm``), and no chart is carried here: a value nobody wrote a rule for is believed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 from rehearsal.world.errors import Refusal
+from rehearsal.world.kube_catalogue import APPLICATIONS
+from rehearsal.world.kube_chart import Chart as Chart
+from rehearsal.world.kube_chart import Values, value
 from rehearsal.world.kube_cluster import Cluster
 from rehearsal.world.talos_config import main_document
-
-Values = dict[str, Any]
 
 _GATEWAY_API = (
     *("BackendTLSPolicy", "GatewayClass", "Gateway", "GRPCRoute", "HTTPRoute", "ReferenceGrant"),
@@ -34,47 +33,7 @@ _CILIUM = (
     *("CiliumLoadBalancerIPPool", "CiliumLocalRedirectPolicy", "CiliumNetworkPolicy", "CiliumNode"),
     *("CiliumNodeConfig", "CiliumPodIPPool"),
 )
-_CERT_MANAGER = ("Certificate", "CertificateRequest", "Challenge", "ClusterIssuer", "Issuer", "Order")
-_EXTERNAL_SECRETS = ("ClusterExternalSecret", "ClusterSecretStore", "ExternalSecret", "PushSecret", "SecretStore")
-_LONGHORN = ("BackupTarget", "RecurringJob", "Setting", "Volume")
 _FLUX_OPERATOR = ("FluxInstance", "FluxReport", "ResourceSet", "ResourceSetInputProvider")
-
-
-@dataclass(frozen=True)
-class Chart:
-    """One chart. ``repositories`` are ``https`` indexes or ``oci`` folders, without the chart's name.
-
-    ``kinds`` come with the chart, ``operator_kinds`` are registered by its operator once that runs; ``network`` makes
-    nodes Ready; ``privileged`` needs a namespace that allows it; ``crashes`` says why its pods would not stay up with
-    these values; ``ordinary`` names its pods that need a Ready, untainted node. ``asked`` is the value that brings its
-    kinds, and whether it is true where nobody says; ``classes`` are its StorageClasses, a default one first.
-    """
-
-    name: str
-    repositories: tuple[str, ...]
-    version: str
-    kinds: tuple[str, ...] = ()
-    operator_kinds: tuple[str, ...] = ()
-    network: bool = False
-    privileged: bool = False
-    crashes: Callable[[Cluster, Values], Iterator[str]] = lambda _cluster, _values: iter(())
-    ordinary: Callable[[Values], Iterator[str]] = lambda _values: iter(())
-    asked: tuple[str, bool] | None = None
-    classes: Callable[[Values], Iterator[Values]] = lambda _values: iter(())
-
-    def kinds_with(self, values: Values) -> tuple[str, ...]:
-        """The kinds that come with the chart when it is installed with ``values``."""
-        return self.kinds if self.asked is None or value(values, *self.asked) else ()
-
-
-def value(values: Values, path: str, default: Any) -> Any:
-    """The value at a dotted ``path``, or the chart's default."""
-    found: Any = values
-    for step in path.split("."):
-        if not isinstance(found, dict) or found.get(step) is None:
-            return default
-        found = found[step]
-    return found
 
 
 def _cilium_crashes(cluster: Cluster, values: Values) -> Iterator[str]:
@@ -147,97 +106,10 @@ def _argo_cd_ordinary(values: Values) -> Iterator[str]:
         yield "argocd-applicationset-controller"
 
 
-def _longhorn_classes(values: Values) -> Iterator[Values]:
-    """What the chart's ``persistence`` makes (Longhorn 1.x chart, ``templates/storageclass.yaml``)."""
-    default = str(bool(value(values, "persistence.defaultClass", True))).lower()
-    annotations = {"storageclass.kubernetes.io/is-default-class": default}
-    yield {
-        "apiVersion": "storage.k8s.io/v1",
-        "kind": "StorageClass",
-        "metadata": {"name": "longhorn", "annotations": annotations},
-        "provisioner": "driver.longhorn.io",
-        "allowVolumeExpansion": True,
-    }
-
-
-def _pods(*names: str) -> Callable[[Values], Iterator[str]]:
-    return lambda _values: iter(names)
-
-
-_JETSTACK = ("https://charts.jetstack.io", "oci://quay.io/jetstack/charts")
-_APPLICATIONS = (
-    # cert-manager brings its kinds only when told (its chart's crds.enabled, false by default); its webhook judges them
-    Chart(
-        name="cert-manager",
-        repositories=_JETSTACK,
-        version=r"v\d+\.\d+\.\d+",
-        kinds=_CERT_MANAGER,
-        asked=("crds.enabled", False),
-        ordinary=_pods("cert-manager", "cert-manager-cainjector", "cert-manager-webhook"),
-    ),
-    Chart(
-        name="trust-manager",
-        repositories=_JETSTACK,
-        version=r"v\d+\.\d+\.\d+",
-        kinds=("Bundle",),
-        asked=("crds.enabled", True),
-        ordinary=_pods("trust-manager"),
-    ),
-    Chart(
-        name="dex",
-        repositories=("https://charts.dexidp.io",),
-        version=r"\d+\.\d+\.\d+",
-        ordinary=_pods("dex"),
-    ),
-    Chart(
-        name="headlamp",
-        repositories=("https://kubernetes-sigs.github.io/headlamp", "https://headlamp-k8s.github.io/headlamp"),
-        version=r"\d+\.\d+\.\d+",
-        ordinary=_pods("headlamp"),
-    ),
-    Chart(
-        name="longhorn",
-        repositories=("https://charts.longhorn.io",),
-        version=r"v?1\.\d+\.\d+",
-        kinds=_LONGHORN,
-        privileged=True,
-        ordinary=_pods("longhorn-driver-deployer", "longhorn-ui"),
-        classes=_longhorn_classes,
-    ),
-    Chart(
-        name="omni",
-        repositories=("oci://ghcr.io/siderolabs/charts",),
-        version=r"v?\d+\.\d+\.\d+",
-        ordinary=_pods("omni"),
-    ),
-    Chart(
-        name="external-secrets",
-        repositories=("https://charts.external-secrets.io", "oci://ghcr.io/external-secrets/charts"),
-        version=r"v?\d+\.\d+\.\d+",
-        kinds=_EXTERNAL_SECRETS,
-        asked=("installCRDs", True),
-        ordinary=_pods("external-secrets", "external-secrets-cert-controller", "external-secrets-webhook"),
-    ),
-    Chart(
-        name="sealed-secrets",
-        repositories=("https://bitnami-labs.github.io/sealed-secrets", "https://bitnami.github.io/sealed-secrets"),
-        version=r"\d+\.\d+\.\d+",
-        kinds=("SealedSecret",),
-        ordinary=_pods("sealed-secrets-controller"),
-    ),
-    Chart(
-        name="connect",
-        repositories=("https://1password.github.io/connect-helm-charts",),
-        version=r"\d+\.\d+\.\d+",
-        ordinary=_pods("onepassword-connect"),
-    ),
-)
-
-
 CHARTS = {
     chart.name: chart
     for chart in (
-        *_APPLICATIONS,
+        *APPLICATIONS,
         Chart(
             name="cilium",
             # Cilium's release notes: the registry carries its charts beside the index

@@ -3,7 +3,8 @@
 Owns ``kube_fields.json``: structure, required fields and allowed values of each kind, and the judgement of a value
 against such a structure. The names are facts of the projects' published CustomResourceDefinitions (Cilium 1.18.4,
 Gateway API 1.4.1, Envoy Gateway 1.7.0, Argo CD 3.2.0, flux-operator 0.59.0, Flux' source-controller 1.10.1 and
-kustomize-controller 1.7.3, cert-manager 1.18.2, trust-manager 0.25.0, external-secrets 0.18.2, sealed-secrets 0.30.0);
+kustomize-controller 1.7.3, cert-manager 1.18.2, trust-manager 0.25.0, external-secrets 0.18.2, sealed-secrets 0.30.0,
+CloudNativePG 1.28.0, VolSync 0.14.0, external-snapshotter 8.4.0, prometheus-operator 0.85.0);
 rules written in CEL are not among them (``kube_rules``). Kinds are added, or brought up to date, by
 
     python -m rehearsal.world.kube_fields CRD_YAML...
@@ -31,9 +32,22 @@ _EVERYWHERE = ("apiVersion", "kind", "metadata", "status")
 _GO_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
 
 
+_KAGENT = ("kagent.dev", "Namespaced", ("v1alpha2",))
+_MONITORING = ("monitoring.coreos.com", "Namespaced", ("v1",))
+_ROOK = ("ceph.rook.io", "Namespaced", ("v1",))
 _LONGHORN = ("longhorn.io", "Namespaced", ("v1beta2",))
 NAMED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     **dict.fromkeys(("BackupTarget", "RecurringJob", "Setting", "Volume"), _LONGHORN),
+    **dict.fromkeys(("CephBlockPool", "CephCluster", "CephFilesystem"), _ROOK),
+    **dict.fromkeys(("CephObjectStore", "CephObjectStoreUser"), _ROOK),
+    "ObjectBucketClaim": ("objectbucket.io", "Namespaced", ("v1alpha1",)),
+    **dict.fromkeys(("ClusterImageCatalog",), ("postgresql.cnpg.io", "Cluster", ("v1",))),
+    **dict.fromkeys(("Database", "ImageCatalog", "Pooler"), ("postgresql.cnpg.io", "Namespaced", ("v1",))),
+    **dict.fromkeys(("Alertmanager", "Probe", "Prometheus", "ThanosRuler"), _MONITORING),
+    **dict.fromkeys(("AlertmanagerConfig", "PrometheusAgent", "ScrapeConfig"), (*_MONITORING[:2], ("v1alpha1",))),
+    **dict.fromkeys(("NodeFeature", "NodeFeatureGroup"), ("nfd.k8s-sigs.io", "Namespaced", ("v1alpha1",))),
+    "NodeFeatureRule": ("nfd.k8s-sigs.io", "Cluster", ("v1alpha1",)),
+    **dict.fromkeys(("Agent", "MCPServer", "ModelConfig", "RemoteMCPServer"), _KAGENT),
     "HelmChartConfig": ("helm.cattle.io", "Namespaced", ("v1",)),
 }
 """Kind → group, scope, versions."""

@@ -5,7 +5,7 @@ Owns the reading of an object's own status. It refuses to write one: that is the
 
 from __future__ import annotations
 
-from rehearsal.world import kube_needs, kube_services
+from rehearsal.world import kube_databases, kube_needs, kube_services
 from rehearsal.world.kube_cluster import Body, Cluster
 
 _CONDITIONS = {
@@ -28,6 +28,9 @@ def trouble_of(cluster: Cluster, live: Body) -> str | None:
         return kube_needs.unbound(cluster, live["metadata"]["namespace"], name)
     if kind == "Ingress":
         return kube_services.ingress_trouble(live)
+    if kind == "Cluster":
+        phase = (live.get("status") or {}).get("phase", "no operator has looked at it")
+        return None if phase == kube_databases.HEALTHY else f"Cluster {name} is not up: {phase}"
     wanted = _CONDITIONS.get(kind)
     if wanted is None:
         return None

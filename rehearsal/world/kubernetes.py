@@ -15,6 +15,8 @@ from rehearsal.world import (
     host_trust,
     kube_argocd,
     kube_certificates,
+    kube_databases,
+    kube_external_dns,
     kube_flux,
     kube_gateway,
     kube_secrets,
@@ -37,8 +39,10 @@ _CONTROLLERS = [
     host_trust.keep_trust,
     kube_secrets.keep_secrets,
     kube_certificates.keep_certificates,
+    kube_databases.keep_databases,
     kube_argocd.keep_applications,
     kube_flux.keep_flux,
+    kube_external_dns.keep_published,
 ]
 _ITSELF = "kube-apiserver"
 

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rehearsal.world import World, hardware, host_units, kube_flux, kube_gateway, kube_sources, netboot_pi
+from rehearsal.world import (
+    World,
+    hardware,
+    host_units,
+    kube_external_dns,
+    kube_flux,
+    kube_gateway,
+    kube_sources,
+    netboot_pi,
+)
+from rehearsal.world.cloudflare_door import SOLVERS
 from rehearsal.world.kube_cluster import Cluster
 
 Object = dict[str, Any]
@@ -26,10 +36,16 @@ def standing(world: World) -> list[tuple[str, list[str]]]:
     for line in cloudflare:
         kind, _, name = line.partition("/")
         kinds.setdefault(kind, []).append(name)
-    if kinds:
-        found.append(
-            ("Cloudflare", [f"{_plural(kind, len(names))} {', '.join(names)}" for kind, names in kinds.items()])
-        )
+    told = [f"{_plural(kind, len(names))} {', '.join(names)}" for kind, names in kinds.items()]
+    others = [
+        name
+        for kind, _, name in (line.partition(" ") for line in world.cloudflare.written_by(SOLVERS))
+        if kind != "TXT"
+    ]
+    if others:
+        told.append(f"{_plural('record', len(others))} of external-dns {', '.join(others)}")
+    if told:
+        found.append(("Cloudflare", told))
     return found
 
 
@@ -37,7 +53,7 @@ def unwell(world: World) -> list[str]:
     """What was made and does not come up, each with its reason: Pis, volumes, what GitOps was given.
 
     `<pi>: <unit> …`, `<machine>: volume <id> …`, `<cluster>: application <name> of <folder> …`,
-    `<cluster>: Kustomization <name> of …`.
+    `<cluster>: Kustomization <name> of …`, `<cluster>: external-dns: …`.
     """
     found = [*_first_boots(world), *_volumes(world), *netboot_pi.unbootable(world)]
     for name, cluster in sorted(world.kubernetes.clusters.items()):
@@ -47,6 +63,7 @@ def unwell(world: World) -> list[str]:
                 which = f"{name}: application {application['metadata']['name']} of {place}"
                 found.append(f"{which} is {_state(application)}")
         found += _flux(name, cluster)
+        found += [f"{name}: {sentence}" for sentence in kube_external_dns.said(cluster)]
     return found
 
 

@@ -27,6 +27,7 @@ def bring(cluster: Cluster, documents: list[Body], namespace: str | None, manage
             standing.pop(chart.name, None)
         else:
             standing[chart.name] = place
+            cluster.record.setdefault("values", {})[chart.name] = entry["values"]
         yield from reasons
 
 
@@ -46,3 +47,10 @@ def namespace_of(cluster: Cluster, operator: str) -> str | None:
         return str(release["namespace"])
     found: dict[str, str] = cluster.record.get("operators") or {}
     return found.get(operator)
+
+
+def values_of(cluster: Cluster, operator: str) -> Body:
+    """The values with which an operator that runs was installed."""
+    release = kube_helm.stands(cluster, operator)
+    told: dict[str, Body] = cluster.record.get("values") or {}
+    return dict((release["values"] if release else told.get(operator)) or {})

@@ -31,6 +31,12 @@ def keep_secrets(cluster: Cluster) -> None:
             cluster.set_status(found, {"conditions": [{"type": "Synced", "status": "True"}]})
 
 
+def value_of(cluster: Cluster, namespace: str, reference: Body) -> str:
+    """What a Secret holds at the key that ``{name, key}`` names; empty when there is no such Secret or key."""
+    secret = cluster.get("Secret", namespace, str(reference.get("name"))) or {}
+    return base64.b64decode((secret.get("data") or {}).get(reference.get("key")) or "").decode()
+
+
 def _tell(cluster: Cluster, found: Body, trouble: str | None) -> None:
     told = {"type": "Ready", "status": str(trouble is None), "reason": "NotReady" if trouble else "Valid"}
     cluster.set_status(found, {"conditions": [told | {"message": trouble or ""}]})

@@ -7,10 +7,9 @@ whose tunnel was deleted ends, and the next reads the token as it is then.
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
-from rehearsal.world import kube_pods
+from rehearsal.world import kube_pods, kube_secrets
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import Body, Cluster
 
@@ -57,8 +56,7 @@ def _token(cluster: Cluster, found: Body, container: Body) -> str | None:
     reference = (told.get("valueFrom") or {}).get("secretKeyRef")
     if not reference:
         return str(told["value"]) if told.get("value") else None
-    secret = cluster.get("Secret", found["metadata"]["namespace"], reference["name"]) or {}
-    return base64.b64decode(secret["data"][reference["key"]]).decode()
+    return kube_secrets.value_of(cluster, found["metadata"]["namespace"], reference)
 
 
 def _connected(cluster: Cluster, found: Body, token: str) -> str | None:

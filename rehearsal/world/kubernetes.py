@@ -16,6 +16,7 @@ from rehearsal.world import (
     kube_argocd,
     kube_certificates,
     kube_databases,
+    kube_external_dns,
     kube_flux,
     kube_gateway,
     kube_secrets,
@@ -41,6 +42,7 @@ _CONTROLLERS = [
     kube_databases.keep_databases,
     kube_argocd.keep_applications,
     kube_flux.keep_flux,
+    kube_external_dns.keep_published,
 ]
 _ITSELF = "kube-apiserver"
 

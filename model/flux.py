@@ -15,6 +15,8 @@ ROOT = "flux"
 """The folder of a cluster that the instance itself applies."""
 SOURCE = "flux-system"
 """What the root's source and Kustomization are called: like their namespace (flux-operator, "Cluster sync")."""
+API = "kustomize.toolkit.fluxcd.io/"
+"""What the apiVersion of its Kustomizations begins with; kustomize's own files are called so, too."""
 VERIFY_SECRET = "cosign-key"
 """The Secret with the public key that artefacts are signed for."""
 SOPS_SECRET = "sops-age"
@@ -54,16 +56,23 @@ def in_tree(path: str) -> str:
     return re.sub(r"^gitops/[^/]+/", "", path.removeprefix("./").strip("/"))
 
 
+def kustomizations(tree: Tree, cluster: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    """(file, name, spec) of every Kustomization of Flux in a cluster's folders."""
+    for path, text in sorted(tree.items()):
+        inside, root = path.startswith(f"{cluster}/"), path.startswith(f"{cluster}/{ROOT}/")
+        if not (inside and path.endswith((".yaml", ".yml")) and (root or API in text)):
+            continue
+        for one in documents(text):
+            metadata, spec = one.get("metadata"), one.get("spec")
+            flux = one.get("kind") == "Kustomization" and (root or str(one.get("apiVersion")).startswith(API))
+            if flux and isinstance(metadata, dict) and isinstance(spec, dict):
+                yield path, str(metadata.get("name")), spec
+
+
 def roots(tree: Tree, cluster: str) -> dict[str, tuple[str, Mapping[str, Any]]]:
     """Name → (file, spec) of every Kustomization in a cluster's root folder."""
-    found = {}
-    for path, text in sorted(tree.items()):
-        if path.startswith(f"{cluster}/{ROOT}/") and path.endswith((".yaml", ".yml")):
-            for one in documents(text):
-                metadata, spec = one.get("metadata"), one.get("spec")
-                if one.get("kind") == "Kustomization" and isinstance(metadata, dict) and isinstance(spec, dict):
-                    found[str(metadata.get("name"))] = (path, spec)
-    return found
+    root = f"{cluster}/{ROOT}/"
+    return {name: (path, spec) for path, name, spec in kustomizations(tree, cluster) if path.startswith(root)}
 
 
 def waits_for(spec: Mapping[str, Any]) -> Iterator[str]:

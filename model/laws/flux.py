@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from model.environment import Environment
-from model.flux import LOGIN_SECRET, ROOT, SOURCE, in_tree, roots, waits_for
+from model.flux import LOGIN_SECRET, ROOT, SOURCE, in_tree, kustomizations, roots, waits_for
 from model.gitops import FLUX_INSTANCE_APP, Gitops
 from model.laws.folders import reconciled
 from model.laws.registry import Breach, tree_law
@@ -19,6 +19,7 @@ from model.laws.words import listed, nearest
 from model.tree import Tree, apps, chart
 
 BOTH = "write the same in both places"
+SHARED = "let a kustomization.yaml in a folder of its own name it: resources: [../../../../shared/<name>]"
 
 
 def flux(env: Environment) -> Iterator[tuple[str, tuple[str, ...], Gitops]]:
@@ -39,11 +40,12 @@ def _instance(tree: Tree, cluster: str, categories: tuple[str, ...]) -> tuple[st
 
 @tree_law("gitops-flux-path", unless=("gitops-category-missing",))
 def paths_exist(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """A path that Flux reconciles is a folder of the artefact, where paths are the repository's own."""
+    """A path that Flux reconciles is a folder of the environment's own: the artefact has the repository's paths, and of
+    gitops/shared/ only what a kustomization there names."""
     folders = {path.rpartition("/")[0] for path in tree}
     base = f"gitops/{env.name}"
     for cluster, categories, _ in flux(env):
-        named = [(file, name, str(spec.get("path", ""))) for name, (file, spec) in roots(tree, cluster).items()]
+        named = [(file, name, str(spec.get("path", ""))) for file, name, spec in kustomizations(tree, cluster)]
         instance = _instance(tree, cluster, categories)
         if instance:
             named.append((instance[0], "its root", str(_mapping(instance[1].get("sync")).get("path", ""))))
@@ -53,7 +55,8 @@ def paths_exist(env: Environment, tree: Tree) -> Iterator[Breach]:
             if not inside or not any(folder == target or folder.startswith(f"{target}/") for folder in folders):
                 message = f"{file} reconciles {name} from '{path[:80]}', which is no folder of the artefact"
                 known = [f"./{base}/{cluster}/{category}" for category in (*categories, ROOT)]
-                yield Breach(f"gitops.clusters.{cluster}", message, nearest(path, known))
+                hint = SHARED if path.removeprefix("./").startswith("gitops/shared/") else nearest(path, known)
+                yield Breach(f"gitops.clusters.{cluster}", message, hint)
 
 
 @tree_law("gitops-flux-category", unless=("gitops-flux-path", "gitops-category-missing"))

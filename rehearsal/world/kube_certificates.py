@@ -1,7 +1,7 @@
 """cert-manager and trust-manager: issuers, certificates, bundles of what is trusted.
 
 Owns what their controllers make of their objects once their pods run, and their words for what is missing. It refuses
-to own cryptography: a certificate is text in PEM's clothes, and an ACME server is believed to answer.
+to own cryptography: a certificate is text in PEM's clothes. What an ACME server asks and answers is ``kube_acme``'s.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 
-from rehearsal.world import kube_apps, talos_secrets
+from rehearsal.world import kube_acme, kube_apps, talos_secrets
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import Body, Cluster
 
 _CERT_MANAGER = "cert-manager-controller"
 _TRUST_MANAGER = "trust-manager"
+_NAMES, _ISSUER = "cert-manager.io/alt-names", "cert-manager.io/issuer-name"
+_ISSUER_KIND = "cert-manager.io/issuer-kind"
+"""Annotations by which a Secret tells what it holds (cert-manager documentation, "Certificate resource")."""
 _SHIM = {"cert-manager.io/cluster-issuer": "ClusterIssuer", "cert-manager.io/issuer": "Issuer"}
 """Annotations by which an Ingress asks for its certificates (cert-manager documentation, "Annotated Ingress")."""
 
@@ -29,7 +32,7 @@ def keep_certificates(cluster: Cluster) -> None:
             for found in cluster.objects("Ingress"):
                 _shim(cluster, found)
         for found in cluster.objects("Certificate"):
-            _tell(cluster, found, "Ready", _issue(cluster, found))
+            _tell(cluster, found, "Ready", _issue(cluster, found, namespace))
     trusted_from = kube_apps.namespace_of(cluster, "trust-manager")
     if trusted_from is not None:
         for found in cluster.objects("Bundle"):
@@ -52,13 +55,11 @@ def _tell(cluster: Cluster, found: Body, condition: str, trouble: str | None) ->
 
 def _issuer_trouble(cluster: Cluster, found: Body, cert_manager: str) -> str | None:
     spec, namespace = found["spec"], found["metadata"].get("namespace") or cert_manager
-    if "selfSigned" in spec:
+    if "selfSigned" in spec or "acme" in spec:  # an account is all that an ACME issuer needs to be Ready
         return None
     if "ca" in spec:
         name = spec["ca"]["secretName"]
         return _pair_trouble(cluster.get("Secret", namespace, name), namespace, name)
-    if "acme" in spec:
-        return _solver_trouble(cluster, spec["acme"], namespace)
     return f"the rack's cert-manager knows no issuer {', '.join(sorted(spec))}"
 
 
@@ -71,14 +72,6 @@ def _pair_trouble(secret: Body | None, namespace: str, name: str) -> str | None:
         if missing
         else None
     )
-
-
-def _solver_trouble(cluster: Cluster, acme: Body, namespace: str) -> str | None:
-    for solver in acme.get("solvers") or ():
-        told = ((solver.get("dns01") or {}).get("cloudflare") or {}).get("apiTokenSecretRef")
-        if told and cluster.get("Secret", namespace, told["name"]) is None:
-            return f'failed to get solver credentials: secrets "{told["name"]}" not found in namespace {namespace}'
-    return None
 
 
 def _shim(cluster: Cluster, found: Body) -> None:
@@ -96,8 +89,11 @@ def _shim(cluster: Cluster, found: Body) -> None:
         cluster.place({**body, "metadata": {"name": name, "namespace": metadata["namespace"]}}, _CERT_MANAGER)
 
 
-def _issue(cluster: Cluster, found: Body) -> str | None:
-    """Why a Certificate is not ready; ``None`` once its Secret holds the pair."""
+def _issue(cluster: Cluster, found: Body, home: str) -> str | None:
+    """Why a Certificate is not ready; ``None`` once its Secret holds the pair. ``home`` is cert-manager's namespace.
+
+    A Secret that holds another pair, of other names or another issuer, is kept until there is a new one.
+    """
     namespace, spec = found["metadata"]["namespace"], found["spec"]
     reference = spec["issuerRef"]
     kind = reference.get("kind", "Issuer")
@@ -108,13 +104,25 @@ def _issue(cluster: Cluster, found: Body) -> str | None:
     conditions = (issuer.get("status") or {}).get("conditions") or [{"status": "False"}]
     if conditions[0]["status"] != "True":
         return f'Referenced "{kind}" {reference["name"]} is not ready: {conditions[0].get("message", "")}'
-    if cluster.get("Secret", namespace, spec["secretName"]) is None:
-        key = cluster.world.issue_secret(talos_secrets.key("EC PRIVATE KEY"))
-        data = {"tls.crt": talos_secrets.certificate(), "tls.key": _encoded(key), "ca.crt": talos_secrets.certificate()}
-        metadata = {"name": spec["secretName"], "namespace": namespace}
-        body = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata, "data": data}
-        cluster.place(body, _CERT_MANAGER)
-    return None
+    names = [str(each) for each in dict.fromkeys((*spec.get("dnsNames", ()), spec.get("commonName"))) if each]
+    marks = {_NAMES: ",".join(names), _ISSUER: str(reference["name"]), _ISSUER_KIND: kind}
+    secret = cluster.get("Secret", namespace, spec["secretName"])
+    if secret is not None and marks.items() <= (secret["metadata"].get("annotations") or {}).items():
+        return None
+    acme, place = issuer["spec"].get("acme"), f"{namespace}/{found['metadata']['name']}"
+    trouble = kube_acme.obtain(cluster, place, acme, namespace if kind == "Issuer" else home, names) if acme else None
+    if trouble is None:
+        _seal(cluster, namespace, spec["secretName"], marks)
+    return trouble
+
+
+def _seal(cluster: Cluster, namespace: str, name: str, marks: dict[str, str]) -> None:
+    """The Secret that a certificate and its key are kept in: a former pair is written over, nothing else."""
+    key = cluster.world.issue_secret(talos_secrets.key("EC PRIVATE KEY"))
+    data = {"tls.crt": talos_secrets.certificate(), "tls.key": _encoded(key), "ca.crt": talos_secrets.certificate()}
+    metadata = {"name": name, "namespace": namespace, "annotations": marks}
+    body = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata, "data": data}
+    cluster.place(body, _CERT_MANAGER)
 
 
 def _encoded(text: str) -> str:

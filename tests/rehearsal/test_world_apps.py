@@ -71,7 +71,20 @@ def test_a_certificate_waits_for_its_issuer_and_that_for_its_key_pair(tmp_path: 
     ("issuer", "trouble"),
     [
         (_issuer(selfSigned={}), None),
-        (_issuer(acme={"server": "https://a", "privateKeySecretRef": {"name": "k"}}), None),
+        (
+            _issuer(
+                acme={
+                    "server": "https://a",
+                    "privateKeySecretRef": {"name": "k"},
+                    "solvers": [{"http01": {"ingress": {"ingressClassName": "nginx"}}}],
+                }
+            ),
+            None,
+        ),
+        (
+            _issuer(acme={"server": "https://a", "privateKeySecretRef": {"name": "k"}, "solvers": []}),
+            "no configured challenge solvers can be used for this challenge",
+        ),
         (
             _issuer(
                 acme={
@@ -80,7 +93,7 @@ def test_a_certificate_waits_for_its_issuer_and_that_for_its_key_pair(tmp_path: 
                     "solvers": [{"dns01": {"cloudflare": {"apiTokenSecretRef": {"name": "t", "key": "k"}}}}],
                 }
             ),
-            "failed to get solver credentials",
+            'error getting cloudflare secret: secrets "t" not found',
         ),
         (_issuer(vault={"path": "p", "server": "s", "auth": {}}), "knows no issuer vault"),
         (None, 'clusterissuer.cert-manager.io "lab" not found'),

@@ -50,6 +50,9 @@ class ArgoCD(pulumi.ComponentResource):
             # Before Argo CD, whose pods mount it; its values leave it out (configs.tls.create), so that one writes it
             body = argocd.trust(plan, plan.mirror, authority)
             before = [kubernetes.KubernetesObject(f"gitops-trust-{key}", body, options(namespace, kept=True))]
+        if plan.believes_authority and authority is not None:
+            body = argocd.authority(plan, authority)
+            before.append(kubernetes.KubernetesObject(f"gitops-authority-{key}", body, options(namespace, kept=True)))
         if plan.onepassword:
             before += self._vault(key, secrets, lambda *waits: options(*(waits or after), kept=True))
         release = helm.seed(f"gitops-argo-cd-{key}", plan.chart, options(*before), adopted=True)

@@ -5,14 +5,14 @@ Owns the shape. The folders themselves are handed in as data (`model.tree`); not
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from model.fields import Name, Shape, Text
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET, Verify
 from model.onepassword import runs_connect
-from model.tree import Chart, Tree, seed
+from model.tree import Chart, Tree, seed, seeded
 
 
 class GitopsCluster(Shape):
@@ -53,6 +53,11 @@ TRUST = "argocd-tls-certs-cm"
 """Whose certificates Argo CD believes, by host (Argo CD, "Repositories using self-signed TLS certificates")."""
 
 
+AUTHORITY_SECRET, AUTHORITY_KEY = "lab-authority", "ca.crt"
+"""The Secret beside Argo CD with the lab's own authority, where its login names it (`rootCA`): its values take a
+certificate out of a Secret only (Argo CD, "Sensitive Data and SSO Client Secrets")."""
+
+
 @dataclass(frozen=True)
 class MirrorPlan:
     """The copy of the repository that a cluster reads."""
@@ -86,6 +91,8 @@ class GitopsClusterPlan:
     """Flux: whether it logs in to pull."""
     onepassword: bool
     """Argo CD: whether 1Password Connect runs here, which starts with Secrets that are no app's to bring."""
+    believes_authority: bool
+    """Argo CD: whether its login names the lab's own authority, which is then seeded."""
     categories: tuple[tuple[str, str], ...]
     """(category, folder in the repository), sorted."""
     closed: Mapping[str, tuple[str, ...]]
@@ -106,6 +113,20 @@ class GitopsClusterPlan:
 def project(cluster: str, category: str) -> str:
     """The AppProject of a category; not its name alone, for Argo CD makes one called `default` itself."""
     return f"{cluster}-{category}"
+
+
+def login_of(values: Mapping[str, Any]) -> str:
+    """What the values of Argo CD's chart say of its login at an issuer: YAML in a string; empty without."""
+    found: object = values
+    for key in ("configs", "cm", "oidc.config"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if isinstance(found, str) else ""
+
+
+def names_authority(tree: Tree, cluster: str) -> bool:
+    """Whether the login of a cluster's Argo CD is trusted by the lab's own authority."""
+    engine = seeded(tree, cluster, ENGINE_APP["argocd"])
+    return engine is not None and f"${AUTHORITY_SECRET}:" in login_of(engine.values)
 
 
 ENGINE_APP = {"argocd": "argo-cd", "flux": "flux-operator"}
@@ -139,6 +160,7 @@ def plan_gitops(
             sops=gitops.secrets == "sops",
             registry_login=gitops.registry_login,
             onepassword=gitops.secrets == "onepassword" and runs_connect(tree, name, cluster.categories),
+            believes_authority=gitops.engine == "argocd" and apps_zone is not None and names_authority(tree, name),
             categories=tuple((c, f"gitops/{environment}/{name}/{c}") for c in sorted(cluster.categories)),
             closed=closed[name],
         )

@@ -10,7 +10,7 @@ from model.addresses import NetworkPlan, hosts, plan_network
 from model.ainur import BootstrapPlan, plan_bootstrap
 from model.edge import EdgePlan, plan_edge
 from model.environment import Environment
-from model.gitops import TRUST, GitopsClusterPlan, plan_gitops
+from model.gitops import AUTHORITY_SECRET, TRUST, GitopsClusterPlan, plan_gitops
 from model.netboot import NETBOOT_NAMESPACE, boot_entries
 from model.power import PowerPlan, plan_power
 from model.projects import closed
@@ -112,6 +112,8 @@ def _leftovers(
             found.append(f"{one.cluster}/object/Namespace/{onepassword.NAMESPACE}")
             names = (onepassword.CREDENTIALS_SECRET, onepassword.TOKEN_SECRET)
             found += [f"{one.cluster}/object/Secret/{onepassword.NAMESPACE}/{name}" for name in names]
+        if one.believes_authority:
+            found.append(f"{one.cluster}/object/Secret/{one.chart.namespace}/{AUTHORITY_SECRET}")
         if one.mirror:
             found.append(f"{one.cluster}/object/ConfigMap/{one.chart.namespace}/{TRUST}")
     return tuple(sorted(found))

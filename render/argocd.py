@@ -5,7 +5,7 @@ Owns the objects. Refuses to delete what runs: removing a category from the data
 
 from typing import Any
 
-from model.gitops import TRUST, GitopsClusterPlan, MirrorPlan
+from model.gitops import AUTHORITY_KEY, AUTHORITY_SECRET, TRUST, GitopsClusterPlan, MirrorPlan
 from model.gitops import project as name_of
 
 Manifest = dict[str, Any]
@@ -61,6 +61,14 @@ def trust(plan: GitopsClusterPlan, mirror: MirrorPlan, authority: Any) -> Manife
         },
         "data": {mirror.host: authority},
     }
+
+
+def authority(plan: GitopsClusterPlan, root: Any) -> Manifest:
+    """The lab's own authority (PEM, or an Output of it), as its login names it: no secret, in a Secret all the same."""
+    # Argo CD reads only Secrets that say they are its own
+    labels = {"app.kubernetes.io/part-of": "argocd"}
+    metadata = {"name": AUTHORITY_SECRET, "namespace": plan.chart.namespace, "labels": labels}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {AUTHORITY_KEY: root}}
 
 
 def application_set(plan: GitopsClusterPlan, category: str, folder: str) -> Manifest:

@@ -48,7 +48,8 @@ def _ainur(
     gitops = plan.gitops_on(plan.bootstrap.name)
     seeded: list[pulumi.Resource] = []
     if gitops:
-        seed = ArgoCD("ainur-gitops", gitops, provider=ainur.provider, after=network.published, secrets=given)
+        root, after = _authority(gitops, ainur), network.published
+        seed = ArgoCD("ainur-gitops", gitops, provider=ainur.provider, after=after, secrets=given, authority=root)
         seeded = seed.seeded
     bootable: list[pulumi.Resource] = []
     if plan.network.netboot:
@@ -61,16 +62,21 @@ def _ainur(
     return ainur, bootable
 
 
+def _authority(plan: GitopsClusterPlan, ainur: BootstrapCluster | None) -> Any:
+    """The lab's own authority, where Argo CD reads Ainur's mirror or logs people in at Ainur's Dex."""
+    return ainur.root_certificate() if ainur and (plan.mirror or plan.believes_authority) else None
+
+
 def _from_mirror(
     plan: GitopsClusterPlan, ainur: BootstrapCluster | None, bootable: list[pulumi.Resource]
-) -> tuple[list[pulumi.Resource], Any]:
-    """What Argo CD waits for where it reads Ainur's mirror, and the authority that it believes there.
+) -> list[pulumi.Resource]:
+    """What Argo CD waits for where it reads Ainur's mirror.
 
     Not for the Maiar: the mirror says by itself when it is filled, and a dead one must not hold up Arda.
     """
     if plan.mirror is None or ainur is None:
-        return [], None
-    return [ainur.mirror_has(plan, plan.mirror, bootable or [ainur.ready])], ainur.root_certificate()
+        return []
+    return [ainur.mirror_has(plan, plan.mirror, bootable or [ainur.ready])]
 
 
 def _arda(
@@ -102,7 +108,6 @@ def _arda(
     if gitops and gitops.engine == "flux":
         Flux("arda-gitops", gitops, plan.name, provider=arda.provider, after=seeds, secrets=given)
     elif gitops:
-        filled, authority = _from_mirror(gitops, ainur, bootable)
-        after = [*seeds, *filled]
-        ArgoCD("arda-gitops", gitops, provider=arda.provider, after=after, secrets=given, authority=authority)
+        after, root = [*seeds, *_from_mirror(gitops, ainur, bootable)], _authority(gitops, ainur)
+        ArgoCD("arda-gitops", gitops, provider=arda.provider, after=after, secrets=given, authority=root)
     return arda

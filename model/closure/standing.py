@@ -12,7 +12,7 @@ from model.closure.things import ANYWHERE, KIND, Thing
 from model.edge import GATEWAY_CLASS, TUNNEL_SECRET, WILDCARD_SECRET
 from model.environment import Environment
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET
-from model.gitops import ENGINE_APP, FLUX_INSTANCE_APP, TRUST, project
+from model.gitops import AUTHORITY_SECRET, ENGINE_APP, FLUX_INSTANCE_APP, TRUST, names_authority, project
 from model.netboot import BOOT_CONFIG_MAPS, NETBOOT_NAMESPACE
 from model.onepassword import CREDENTIALS_SECRET, NAMESPACE, TOKEN_SECRET, runs_connect
 from model.tree import Tree, seeded
@@ -84,6 +84,8 @@ def _engine(env: Environment, tree: Tree, cluster: str) -> Iterator[Thing]:
         yield from (Thing("ApplicationSet", engine.namespace, category) for category in own.categories)
         if own.source == "mirror" and env.bootstrap:
             yield Thing("ConfigMap", engine.namespace, TRUST)
+        if env.bootstrap and names_authority(tree, cluster):
+            yield Thing("Secret", engine.namespace, AUTHORITY_SECRET)
         if gitops.secrets == "onepassword" and runs_connect(tree, cluster, own.categories):
             yield Thing("Namespace", "", NAMESPACE)
             yield from (Thing("Secret", NAMESPACE, name) for name in (CREDENTIALS_SECRET, TOKEN_SECRET))
@@ -133,6 +135,7 @@ def _kubernetes() -> Iterator[Thing]:
     yield Thing("ConfigMap", ANYWHERE, "kube-root-ca.crt")
     yield Thing("Service", "default", "kubernetes")
     yield Thing("Service", "kube-system", "kube-dns")
+    yield Thing("Role", "kube-system", "extension-apiserver-authentication-reader")
 
 
 def _k3s() -> Iterator[Thing]:

@@ -4,7 +4,8 @@ mirror, the count of replicas on Ainur.
 Owns those. Refuses names and logins (`hosts`, `identity`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from model.ainur import apps_zone
 from model.catalogue import boot_configuration
@@ -75,10 +76,7 @@ def mirror_is_found(env: Environment, tree: Tree) -> Iterator[Breach]:
         if engine is None or env.bootstrap is None:
             continue
         zone, address = apps_zone(env.bootstrap, f"{env.name}.{env.domain}"), str(env.bootstrap.ingress)
-        aliases = items(mapping(engine.values.get("global")).get("hostAliases"))
-        known = {
-            str(host): str(mapping(one).get("ip")) for one in aliases for host in items(mapping(one).get("hostnames"))
-        }
+        known = aliases(engine.values)
         wrong = {host: ip for host, ip in known.items() if host.endswith(f".{zone}") and ip != address}
         host = next(iter(wrong), f"{MIRROR}.{zone}")
         if known.get(host) == address:
@@ -88,6 +86,12 @@ def mirror_is_found(env: Environment, tree: Tree) -> Iterator[Breach]:
         hint = f"in its values: global.hostAliases: [{{ip: {address}, hostnames: [{host}]}}]"
         against = "bootstrap.ingress" if host in wrong else "domain"
         yield Breach(f"gitops.clusters.{name}.source", message[:230], hint[:190], against)
+
+
+def aliases(values: Mapping[str, Any]) -> dict[str, str]:
+    """Name → address, as Argo CD's chart writes them into its pods' /etc/hosts."""
+    told = items(mapping(values.get("global")).get("hostAliases"))
+    return {str(host): str(mapping(one).get("ip")) for one in told for host in items(mapping(one).get("hostnames"))}
 
 
 @tree_law("gitops-mirror-trust", unless=("gitops-yaml", "gitops-cluster-unknown", "gitops-mirror-missing"))

@@ -1,12 +1,13 @@
 """Laws of the names that Ainur's applications answer by: each in the zone that leads to them, and one application's.
 
-Owns reading hosts out of Ingresses and of charts' values. Refuses the gateways of Arda (`edge`).
+Owns reading hosts out of Ingresses, routes and charts' values. Refuses the gateways of Arda (`edge`).
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from model.ainur import apps_zone
+from model.closure.reading import mapping
 from model.environment import Environment
 from model.laws.folders import reconciled
 from model.laws.registry import Breach, tree_law
@@ -48,19 +49,25 @@ def _named(value: object, *, inside: bool) -> Iterator[str]:
 
 
 def _global(document: Mapping[str, Any]) -> Iterator[str]:
-    """Argo CD's chart: its Ingress has the host that stands at `global.domain`."""
-    found = document.get("global")
-    if isinstance(found, dict) and isinstance(found.get("domain"), str):
+    """Argo CD's chart: its Ingress, where it has one, has the host that stands at `global.domain`."""
+    found, ingress = document.get("global"), mapping(mapping(document.get("server")).get("ingress"))
+    if isinstance(found, dict) and isinstance(found.get("domain"), str) and ingress.get("enabled"):
         yield found["domain"]
 
 
+def _routed(document: Mapping[str, Any]) -> Iterator[str]:
+    """Hosts of an HTTPRoute."""
+    if document.get("kind") == "HTTPRoute":
+        yield from _strings(mapping(document.get("spec")).get("hostnames"))
+
+
 def hosts_of(tree: Tree, folder: str) -> set[str]:
-    """Every host that an app's folder asks an Ingress for; `folder` is `<cluster>/<category>/<app>`."""
+    """Every host that an app's folder asks an Ingress or a gateway for; `folder` is `<cluster>/<category>/<app>`."""
     found: set[str] = set()
     for path, text in tree.items():
         if path.startswith(f"{folder}/") and path.endswith((".yaml", ".yml")):
             for document in documents(text):
-                found |= {*_named(document, inside=False), *_global(document)}
+                found |= {*_named(document, inside=False), *_global(document), *_routed(document)}
     return found
 
 

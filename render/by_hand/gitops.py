@@ -4,7 +4,7 @@ Owns these steps. Refuses what runs: from here on the engine reconciles it.
 """
 
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET
-from model.gitops import TRUST, GitopsClusterPlan
+from model.gitops import AUTHORITY_KEY, AUTHORITY_SECRET, TRUST, GitopsClusterPlan
 from model.onepassword import CREDENTIALS_SECRET, NAMESPACE, TOKEN_SECRET
 from model.plan import Plan
 from render import argocd, flux, manifests, vault
@@ -26,9 +26,8 @@ def engine(plan: Plan, cluster: str, kubeconfig: str) -> list[Step]:
             bodies[f"gitops-project-{cluster}-{category}"] = argocd.project(gitops, category)
             bodies[f"gitops-apps-{cluster}-{category}"] = argocd.application_set(gitops, category, folder)
         rest, objects = applied(kubeconfig, cluster, bodies)
-        trust = _trust(plan, gitops, kubeconfig)
+        trusted, trust = _trust(plan, gitops, kubeconfig)
         opened, keys, more = _vault(gitops, kubeconfig)
-        trusted = [f"gitops-trust-{cluster}"] if trust else []
         does = (space, *trusted, *keys, f"gitops-argo-cd-{cluster}", *bodies)
         why = f"Argo CD; a project and an ApplicationSet a category: it reads {gitops.repository} at {gitops.revision}."
         if keys:
@@ -38,14 +37,21 @@ def engine(plan: Plan, cluster: str, kubeconfig: str) -> list[Step]:
     return [_flux(plan, gitops, kubeconfig, (*first, command), files)]
 
 
-def _trust(plan: Plan, gitops: GitopsClusterPlan, kubeconfig: str) -> tuple[str, ...]:
-    """Whom Argo CD believes at the mirror; made of the certificate that was read from the first server."""
-    if gitops.mirror is None or plan.bootstrap is None:
-        return ()
-    made = f"kubectl -n {gitops.chart.namespace} create configmap {TRUST} --dry-run=client -o yaml"
+def _trust(plan: Plan, gitops: GitopsClusterPlan, kubeconfig: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The graph's names and commands of whom Argo CD believes, at the mirror and where people log in; made of the
+    certificate that was read from the first server."""
+    if plan.bootstrap is None:
+        return (), ()
+    root, made = f"{plan.bootstrap.name}/root.crt", {}
+    if gitops.mirror:
+        made[f"gitops-trust-{gitops.cluster}"] = f"configmap {TRUST} --from-file={gitops.mirror.host}={root}"
+    if gitops.believes_authority:
+        what = f"secret generic {AUTHORITY_SECRET} --from-file={AUTHORITY_KEY}={root}"
+        made[f"gitops-authority-{gitops.cluster}"] = what
     labelled = "kubectl label --local -f - -o yaml app.kubernetes.io/part-of=argocd"
-    where = f"--from-file={gitops.mirror.host}={plan.bootstrap.name}/root.crt"
-    return (f"{made} {where} | {labelled} | kubectl --kubeconfig {kubeconfig} apply --server-side -f -",)
+    first = f"kubectl -n {gitops.chart.namespace} create"
+    last = f"--dry-run=client -o yaml | {labelled} | kubectl --kubeconfig {kubeconfig} apply --server-side -f -"
+    return tuple(made), tuple(f"{first} {what} {last}" for what in made.values())
 
 
 def _vault(gitops: GitopsClusterPlan, kubeconfig: str) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, str]]:

@@ -36,6 +36,7 @@ from model.laws import (
     ports,
     power,
     ranges,
+    services,
     serving,
     settings,
     stamping,
@@ -88,6 +89,7 @@ REALMS = (
     pod_security,
     handover,
     flux_needs,
+    services,
 )
 """Every module that holds laws."""
 

@@ -193,6 +193,7 @@ CHARTS: dict[str, Facts] = {
     "omni": Facts("siderolabs/omni, deploy/helm"),
     "metrics-server": Facts("kubernetes-sigs/metrics-server, charts/metrics-server"),
     "kubelet-csr-approver": Facts("postfinance/kubelet-csr-approver, charts/kubelet-csr-approver"),
+    "kubelet-csr-approver": Facts("postfinance/kubelet-csr-approver, charts/kubelet-csr-approver"),
     "reloader": Facts("stakater/Reloader, deployments/kubernetes/chart/reloader"),
     "alloy": Facts("grafana/alloy, operations/helm/charts/alloy", {"monitoring.grafana.com": "PodLogs"}),
     "k8s-monitoring": Facts("grafana/k8s-monitoring-helm, charts/k8s-monitoring", {"collectors.grafana.com": "Alloy"}),

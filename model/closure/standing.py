@@ -136,6 +136,7 @@ def _kubernetes() -> Iterator[Thing]:
     yield Thing("Service", "default", "kubernetes")
     yield Thing("Service", "kube-system", "kube-dns")
     yield Thing("Role", "kube-system", "extension-apiserver-authentication-reader")
+    yield Thing("Role", "kube-system", "extension-apiserver-authentication-reader")
 
 
 def _k3s() -> Iterator[Thing]:

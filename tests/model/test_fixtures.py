@@ -9,7 +9,8 @@ from tests.model import cases
 REPEATED = (
     *("git-mirror-upstream", "gitops-cilium-parted", "gitops-host-outside", "gitops-host-zone", "gitops-need-missing"),
     *("oidc-issuer", "bootstrap-service-address", "network-netboot-held"),
-    *("gitops-mirror-name", "gitops-mirror-missing"),
+    *("gitops-mirror-name", "gitops-mirror-missing", "gitops-approver-names", "gitops-approver-subnets"),
+    "gitops-metrics-unsigned",
 )
 """Codes of what stands in the folders and in the stack file alike, or follows from it."""
 

@@ -11,7 +11,10 @@ from render import boot_files, kube_vip, manifests
 from tests.labs import SHIPPED, shipped_plan, tree
 
 pytestmark = pytest.mark.real
-CORE = {"v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1", "policy/v1"}
+CORE = {
+    *("v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1", "policy/v1"),
+    "apiregistration.k8s.io/v1",
+}
 
 
 def committed(lab: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from model.ainur import apps_zone
 from model.ea import Network, Rack
+from model.edge import InsidePlan, plan_inside
 from model.environment import Environment
 from model.hardware import Arch
 from model.netboot import BootEntry, Discovery, NetbootPlan, ipxe_archive, pi_entries, pi_system
@@ -64,6 +65,8 @@ class NetworkPlan:
     """The address that answers both: the boot services'. None: nobody of ours does."""
     below: tuple[tuple[str, str], ...]
     """(zone, address): every name below the zone has the address, whichever applications there are."""
+    inside: InsidePlan | None
+    """Who answers the public domain's names on the LAN. None: whoever answers them outside."""
     interfaces: tuple[str, ...]
     """Links that the bootstrap cluster's machines have their address on: dnsmasq answers on no other."""
     router: str
@@ -143,6 +146,8 @@ def _edge_hosts(environment: Environment) -> Iterator[Host]:
         yield _host(environment.network, gateway.address, name, "gateway", f"edge.gateways.{name}")
     for name, hop in edge.hops.items():
         yield _host(environment.network, hop.address, name, "gateway", f"edge.hops.{name}")
+    if edge.dns.inside and edge.dns.inside.address:
+        yield _host(environment.network, edge.dns.inside.address, "k8s-gateway", "gateway", "edge.dns.inside")
 
 
 def plan_network(
@@ -160,6 +165,7 @@ def plan_network(
         below=((apps_zone(environment.bootstrap, zone), str(environment.bootstrap.ingress)),)
         if environment.bootstrap
         else (),
+        inside=plan_inside(environment.edge, environment.domain),
         interfaces=tuple(sorted({environment.hardware[pi.hardware].nics[0] for pi in pis})),
         router=str(network.router.address),
         resolvers=tuple(str(address) for address in network.resolvers),

@@ -14,6 +14,10 @@ GATEWAY_CLASS = "envoy"
 """The class of this program's gateways."""
 WILDCARD_SECRET = "wildcard-tls"
 """Where cert-manager puts the wildcard certificate that the gateways serve."""
+PUBLISHED = ("external-dns.alpha.kubernetes.io/enabled", "true")
+"""The label by which external-dns finds what it publishes: on public gateways, and on routes."""
+DNS_TOKEN_SECRET = "cloudflare-api-token"
+"""Where cert-manager and external-dns each read their own API token, key `token`, in their own namespace."""
 TUNNEL_SECRET = "cloudflared-token"
 """Where cloudflared reads the tunnel's token."""
 
@@ -53,6 +57,17 @@ class Tunnel(Shape):
     """A hop between tunnel and gateway, one of `hops`."""
 
 
+class Direct(Shape):
+    """The router forwards ports 80 and 443: requests come in at its public address."""
+
+    address: Address
+    """The router's public address. One that changes cannot stand here: then a tunnel serves."""
+    gateway: Name
+    """The gateway that the router forwards to."""
+    proxied: Flag = True
+    """Whether Cloudflare stands before it; if not, its records show the router's address."""
+
+
 class Gateway(Shape):
     """One Envoy gateway, pinned to its address."""
 
@@ -61,7 +76,7 @@ class Gateway(Shape):
     hostname: Hostname
     """The name that routes' CNAMEs point to."""
     audience: Literal["public", "lan"]
-    """`public` is reached from the internet; `lan` never is."""
+    """`public` is reached from the internet; `lan` never is. Any number of each."""
 
 
 class Hop(Shape):
@@ -84,7 +99,42 @@ class Vpn(Shape):
     """Tailscale: the way in for the owner."""
 
     routes: tuple[Subnet, ...] = Field(min_length=1)
-    """Subnets it makes reachable."""
+    """Subnets it makes reachable; `gitops/` has them in its Connector."""
+
+
+class Certificates(Shape):
+    """Who signs what the gateways show; `gitops/` has the issuer of that name, and the wildcard Certificate."""
+
+    issuer: Literal["letsencrypt", "lab-ca"]
+    """`letsencrypt`: trusted by all, proved by a DNS record at Cloudflare. `lab-ca`: an authority that the cluster
+    makes itself, and that every device must be told to trust. The ClusterIssuer has this name."""
+    email: Text | None = None
+    """letsencrypt: the account that is written to when a certificate is about to end."""
+    server: Literal["production", "staging"] = "production"
+    """letsencrypt: `staging` has wide limits, and nobody trusts it: for a first try."""
+
+
+class Inside(Shape):
+    """Who answers the domain's names on the LAN, where the same name leads to the gateway itself."""
+
+    by: Literal["k8s-gateway", "ainur", "router"]
+    """`k8s-gateway`: a resolver on the cluster that knows every route; Ainur's dnsmasq, or else the router, forwards
+    the domain to it. `ainur`: dnsmasq has all names lead to one gateway. `router`: its owner enters them."""
+    address: Address | None = None
+    """k8s-gateway: its LoadBalancer address."""
+    gateway: Name | None = None
+    """ainur: where every name leads that is no gateway's own."""
+
+
+class Dns(Shape):
+    """Who publishes host names, outside and inside. The gateways' own and `records` are always this program's."""
+
+    outside: Literal["external-dns", "program"] = "program"
+    """`external-dns`: it publishes the host names of routes labelled for it. `program`: only what stands here."""
+    owner: Name | None = None
+    """external-dns: whose records its TXT records call its own; the environment's name when left out."""
+    inside: Inside | None = None
+    """Left out: names are the same on the LAN as outside, or nobody's."""
 
 
 class Edge(Shape):
@@ -93,15 +143,39 @@ class Edge(Shape):
     cloudflare: Cloudflare | None = None
     """Left out: no public name, no tunnel."""
     tunnel: Tunnel | None = None
-    """Left out: public gateways are reached directly."""
+    """No port is opened. Left out, and `direct` too: nothing comes in from the internet."""
+    direct: Direct | None = None
+    """Ports are opened on the router. A tunnel or this, never both."""
     gateways: dict[Name, Gateway] = Field(default_factory=dict)
     """Gateways by name."""
     hops: dict[Name, Hop] = Field(default_factory=dict)
     """Reverse proxies by name."""
     records: tuple[Record, ...] = ()
     """Public names besides the gateways' own."""
+    dns: Dns = Dns()
+    """Who publishes which name, outside and inside."""
+    certificates: Certificates | None = None
+    """Left out: nobody signs for the gateways, and their HTTPS does not answer."""
     vpn: Vpn | None = None
     """Left out: no VPN."""
+
+    @property
+    def mode(self) -> Literal["tunnel", "direct", "none"]:
+        """How requests from the internet come in."""
+        if self.tunnel:
+            return "tunnel"
+        return "direct" if self.direct else "none"
+
+    @property
+    def entered(self) -> str | None:
+        """The gateway that they come in by; None: none does."""
+        way = self.tunnel or self.direct
+        return way.gateway if way else None
+
+    @property
+    def proxied(self) -> bool:
+        """Whether Cloudflare stands before it."""
+        return bool(self.tunnel or (self.direct and self.direct.proxied))
 
 
 @dataclass(frozen=True)
@@ -136,6 +210,18 @@ class GatewayPlan:
 
 
 @dataclass(frozen=True)
+class InsidePlan:
+    """The domain's names on the LAN."""
+
+    by: Literal["k8s-gateway", "ainur", "router"]
+    domain: str
+    address: str | None
+    """k8s-gateway: where the domain is forwarded to. ainur: where every name leads that is not in `names`."""
+    names: tuple[tuple[str, str], ...]
+    """(name, address) of what this program knows: gateways and records, sorted. What apps are called is Git's."""
+
+
+@dataclass(frozen=True)
 class EdgePlan:
     """How a request arrives, every value decided. Sorted by name."""
 
@@ -167,6 +253,17 @@ def plan_edge(edge: Edge, domain: str) -> EdgePlan:
     )
 
 
+def plan_inside(edge: Edge, domain: str) -> InsidePlan | None:
+    """Who answers the domain on the LAN, and with what; None when nobody of ours was named."""
+    inside = edge.dns.inside
+    if inside is None:
+        return None
+    found = {gateway.hostname: str(gateway.address) for gateway in edge.gateways.values()}
+    found |= {record.name: str(edge.gateways[record.target].address) for record in edge.records}
+    every = edge.gateways[inside.gateway].address if inside.gateway else inside.address
+    return InsidePlan(inside.by, domain, str(every) if every else None, tuple(sorted(found.items())))
+
+
 def _settings(wanted: ZoneSettings) -> tuple[tuple[str, str], ...]:
     found = sorted(wanted.model_dump().items())
     return tuple((name, _word(value)) for name, value in found if value is not None)
@@ -179,17 +276,23 @@ def _word(value: bool | str) -> str:
 
 
 def _records(edge: Edge) -> list[RecordPlan]:
-    """A public gateway behind the tunnel is a proxied CNAME to it; every other gateway an unproxied A."""
-    tunnelled = {edge.tunnel.gateway} if edge.tunnel else set()
+    """Behind the tunnel a proxied CNAME to it, behind the router an A with its address, any other its own address."""
     found = []
     for name, gateway in edge.gateways.items():
-        through = name in tunnelled
-        kind: Literal["A", "CNAME"] = "CNAME" if through else "A"
-        found.append(RecordPlan(gateway.hostname, kind, None if through else str(gateway.address), through, through))
+        found.append(_own(edge, name, gateway))
     for record in edge.records:
         target = edge.gateways[record.target].hostname
-        found.append(RecordPlan(record.name, "CNAME", target, False, record.target in tunnelled))
+        proxied = record.target == edge.entered and edge.proxied
+        found.append(RecordPlan(record.name, "CNAME", target, False, proxied))
     return found
+
+
+def _own(edge: Edge, name: str, gateway: Gateway) -> RecordPlan:
+    if name != edge.entered:
+        return RecordPlan(gateway.hostname, "A", str(gateway.address), False, False)
+    if edge.direct:
+        return RecordPlan(gateway.hostname, "A", str(edge.direct.address), False, edge.direct.proxied)
+    return RecordPlan(gateway.hostname, "CNAME", None, True, True)
 
 
 def _tunnel(edge: Edge, domain: str) -> TunnelPlan | None:

@@ -55,6 +55,17 @@ host-record={{ host.name }}.{{ zone }},{{ host.name }},{{ host.address }}
 address=/{{ zone }}/{{ address }}
 local=/{{ zone }}/
 {% endfor %}
+{%- if inside and inside.by == "k8s-gateway" %}
+# {{ inside.domain }} on the LAN: k8s-gateway knows where each route leads, and asks outside for a name that has none
+server=/{{ inside.domain }}/{{ inside.address }}
+{% elif inside and inside.by == "ainur" %}
+# {{ inside.domain }} on the LAN: straight to the gateways
+{% for name, address in inside.names if not name.startswith("*") -%}
+address=/{{ name }}/{{ address }}
+{% endfor -%}
+address=/{{ inside.domain }}/{{ inside.address }}
+local=/{{ inside.domain }}/
+{% endif %}
 {%- if silent %}
 # Silent for machines that boot: the workstation serves them (network.netboot.served_by), and two must never answer
 {% endif %}"""
@@ -158,6 +169,7 @@ def _rendered(template: str, network: NetworkPlan, *, leases: str = LEASES, sile
         resolvers=network.resolvers,
         hosts=network.hosts,
         below=network.below,
+        inside=network.inside,
         leases=leases,
         time=_time(network.time_servers),
         alone=bool(answered) and all(vlan.dhcp == "server" for vlan in answered),

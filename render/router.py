@@ -52,6 +52,26 @@ def _reservations(network: NetworkPlan) -> Iterator[str]:
 
 
 def _names(network: NetworkPlan) -> Iterator[str]:
+    yield from _zone(network)
+    yield from _inside(network)
+
+
+def _inside(network: NetworkPlan) -> Iterator[str]:
+    """The public domain, whose names lead straight to the gateways on the LAN."""
+    inside = network.inside
+    if inside is None:
+        return
+    if inside.by == "router":
+        for name, address in inside.names:
+            wildcard = f" (every name below {inside.domain} that is not here)" if name.startswith("*") else ""
+            yield f"DNS: answer {name} with {address}{wildcard}"
+        yield f"DNS: answer each application's name below {inside.domain} with its gateway's address"
+        return
+    yield f"DNS: forward {inside.domain} to {network.dns or inside.address}"
+    yield f"DNS: admit private addresses in answers for {inside.domain} (rebind protection)"
+
+
+def _zone(network: NetworkPlan) -> Iterator[str]:
     if network.dns is None:
         yield f"DNS: nobody of ours answers {network.zone}; enter the names that you want there"
         return

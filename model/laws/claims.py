@@ -100,6 +100,9 @@ def _edge(env: Environment) -> Iterator[Claim]:
         yield Claim(f"edge.gateways.{name}.address", gateway.address, None, f"gateway {name}", served=True)
     for name, hop in env.edge.hops.items():
         yield Claim(f"edge.hops.{name}.address", hop.address, None, f"hop {name}", served=True)
+    inside = env.edge.dns.inside
+    if inside and inside.address:
+        yield Claim("edge.dns.inside.address", inside.address, None, "k8s-gateway", served=True)
 
 
 @dataclass(frozen=True)

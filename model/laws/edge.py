@@ -32,7 +32,7 @@ def gateways_have_a_cluster(env: Environment) -> Iterator[Breach]:
 @law("edge-pool-missing", unless=("edge-cluster-missing",))
 def gateways_have_a_pool(env: Environment) -> Iterator[Breach]:
     """Gateways and hops have a LoadBalancer pool to be pinned in."""
-    if env.cluster and env.cluster.load_balancer_pool is None and (env.edge.gateways or env.edge.hops):
+    if env.cluster and env.cluster.load_balancer_pool is None and any(served(env)):
         message = "gateways need LoadBalancer addresses, and the cluster has no pool"
         yield Breach(
             "cluster.load_balancer_pool", message, "add a range that holds the gateways' addresses", "edge.gateways"
@@ -48,14 +48,17 @@ def gateway_in_pool(env: Environment) -> Iterator[Breach]:
     free = Free(env)
     for path, address in served(env):
         if address not in pool:
-            message = f"{address} of {path.split('.')[2]} is outside the LoadBalancer pool {pool}"
+            who = "k8s-gateway" if path.startswith("edge.dns") else path.split(".")[2]
+            message = f"{address} of {who} is outside the LoadBalancer pool {pool}"
             yield Breach(
                 path, message, take(free.near(pool, address), "make the pool bigger"), "cluster.load_balancer_pool"
             )
 
 
 def served(env: Environment) -> Iterator[tuple[str, IPv4Address]]:
-    """(path, address) of every gateway and hop."""
+    """(path, address) of every gateway and hop, and of k8s-gateway."""
+    if env.edge.dns.inside and env.edge.dns.inside.address:
+        yield "edge.dns.inside.address", env.edge.dns.inside.address
     for kind, many in (("gateways", env.edge.gateways), ("hops", env.edge.hops)):
         for name, one in many.items():
             yield f"edge.{kind}.{name}.address", one.address
@@ -117,30 +120,26 @@ def hop_is_used(env: Environment) -> Iterator[Breach]:
             )
 
 
-@law("edge-public-unreachable", unless=("edge-tunnel-gateway",))
+@law("edge-public-unreachable", unless=("edge-tunnel-gateway", "edge-direct-gateway"))
 def public_gateway_is_reached(env: Environment) -> Iterator[Breach]:
-    """A public gateway with a private address is behind the tunnel: a public record of a private address leads nowhere,
-    and Cloudflare proxies none."""
-    tunnelled = env.edge.tunnel.gateway if env.edge.tunnel else None
+    """A public gateway with a private address is behind the tunnel, or the router forwards to it: a public record of a
+    private address leads nowhere, and Cloudflare proxies none."""
     for name, gateway in env.edge.gateways.items():
-        if gateway.audience == "public" and name != tunnelled and any(gateway.address in net for net in PRIVATE):
+        if gateway.audience == "public" and name != env.edge.entered and any(gateway.address in net for net in PRIVATE):
             message = f"{name} is public, and nobody on the internet reaches {gateway.address}"
-            hint = f"add a tunnel with gateway: {name}, or set audience: lan"
+            hint = f"add a tunnel with gateway: {name}, or direct, or set audience: lan"
             yield Breach(f"edge.gateways.{name}.audience", message, hint, "edge.tunnel")
 
 
 @law("edge-unpublished", "warning")
 def names_are_published(env: Environment) -> Iterator[Breach]:
-    """Somebody publishes each gateway's name: this program does it at Cloudflare."""
+    """Somebody publishes each gateway's name: this program at Cloudflare, or who answers on the LAN."""
     for name, gateway in env.edge.gateways.items():
-        if env.edge.cloudflare is None:
+        if env.edge.cloudflare is None and (env.edge.dns.inside is None or gateway.audience == "public"):
             message = f"nobody publishes {gateway.hostname}: there is no Cloudflare zone"
-            yield Breach(
-                f"edge.gateways.{name}.hostname",
-                message,
-                "add edge.cloudflare, or a record at your own DNS",
-                "edge.cloudflare",
-            )
+            lan = gateway.audience == "lan"
+            hint = f"add edge.cloudflare{', or edge.dns.inside' if lan else ''}, or a record at your own DNS"
+            yield Breach(f"edge.gateways.{name}.hostname", message, hint, "edge.cloudflare")
 
 
 @law("edge-record-nowhere")

@@ -48,6 +48,8 @@ def named(env: Environment) -> Iterator[tuple[str, str]]:
     yield from ((name, path) for path, name, _ in (*switches(env), *batteries(env)))
     yield from ((name, f"edge.gateways.{name}") for name in env.edge.gateways)
     yield from ((name, f"edge.hops.{name}") for name in env.edge.hops)
+    if env.edge.dns.inside and env.edge.dns.inside.address:
+        yield "k8s-gateway", "edge.dns.inside"
 
 
 @law("name-duplicate")

@@ -13,7 +13,7 @@ from pulumi_command.remote import Command
 from components.bindings import kubernetes, ssh
 from model.ainur import BootstrapNodePlan, BootstrapPlan
 from model.gitops import MIRROR_APP, GitopsClusterPlan, MirrorPlan
-from render import k3s
+from render import k3s, k3s_tokens
 
 TOKEN = "iluvatar:ainur:BootstrapCluster"
 
@@ -50,7 +50,10 @@ class BootstrapCluster(pulumi.ComponentResource):
         self._keys = {node.name: self._host_key(node) for node in plan.valar}
         self._first = self._run("server", plan.first, k3s.first_server(plan), after=self._reach(plan.first, []))
         self._root: Command | None = None
-        self._token = self._run("token", plan.first, k3s.JOIN_TOKEN, after=[self._first], secret=True)
+        self._agents = self._run(
+            "agent-token", plan.first, k3s_tokens.agents(plan.first), after=[self._first], secret=True
+        )
+        self._servers: Command | None = None
         last = self._first
         for node in plan.valar[1:]:  # one after the other: etcd takes one new member at a time
             last = self._join(node, [last])
@@ -108,10 +111,23 @@ class BootstrapCluster(pulumi.ComponentResource):
         return [local.Command(f"ainur-reach-{node.name}", create=text, add_previous_output_in_env=False, opts=opts)]
 
     def _join(self, node: BootstrapNodePlan, after: Sequence[pulumi.Resource]) -> Command:
-        token, reached = pulumi.Output.secret(self._token.stdout), self._reach(node, after)
-        if node.role == "server":  # its API server does not start without, and its token's unit says so
-            reached = [self._run("authority", node, k3s.TRUST, after=reached, stdin=self.root_certificate())]
-        return self._run("join", node, k3s.join(self._plan, node), after=[self._token, *reached], stdin=token)
+        """With the token of its kind: what a Maia keeps lets nobody join as a server."""
+        token, reached = self._agents, self._reach(node, after)
+        if node.role == "server":  # both are read where its k3s starts, and its token's unit says when one is missing
+            agents = pulumi.Output.secret(self._agents.stdout).apply(k3s_tokens.password)
+            token, brought = self._servers_token(), k3s_tokens.keep_agents(node)
+            reached = [
+                self._run("authority", node, k3s.TRUST, after=reached, stdin=self.root_certificate()),
+                self._run("agents", node, brought, after=reached, stdin=agents),
+            ]
+        stdin = pulumi.Output.secret(token.stdout)
+        return self._run("join", node, k3s.join(self._plan, node), after=[token, *reached], stdin=stdin)
+
+    def _servers_token(self) -> Command:
+        """Read where there is a further server alone."""
+        if self._servers is None:
+            self._servers = self._run("token", self._plan.first, k3s_tokens.SERVERS, after=[self._first], secret=True)
+        return self._servers
 
     def _run(
         self,

@@ -104,7 +104,8 @@ def _sorted(found: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
 def settings(plan: Plan, cluster: BootstrapPlan, node: BootstrapNodePlan) -> str:
     """What the scripts read (`render/pi/README.md` says which reads what): KEY=value lines, none of them secret."""
     joins = {"ROLE": node.role, "FIRST": _yes(node.first), "API": cluster.api, "K3S_VERSION": cluster.k3s}
-    return _settings(_everywhere(plan, node) | joins)
+    others = ",".join(one.address for one in cluster.valar[1:])
+    return _settings(_everywhere(plan, node) | joins | ({"SERVERS": others} if node.first and others else {}))
 
 
 def _everywhere(plan: Plan, node: BootstrapNodePlan) -> dict[str, str]:

@@ -7,13 +7,8 @@ a failing command prints its whole text, so a secret comes on stdin. Installs no
 import shlex
 
 from model.ainur import KEEP, NVME_MOUNT, BootstrapNodePlan, BootstrapPlan
+from render import k3s_tokens
 from render.k3s_config import CA
-
-JOIN_TOKEN = "sudo cat /var/lib/rancher/k3s/server/node-token"
-"""Prints the join token that k3s made on the first server (k3s, "Token")."""
-
-KEPT_TOKEN = f"{KEEP}/k3s-token"
-"""Where a joining Pi keeps the token. On a netbooted one this folder lies on its NVMe, so that it rejoins by itself."""
 
 RENEWED_BEFORE = 90
 """Days before its end in which the administrator's certificate is renewed: k3s' own measure at a start (120 since its
@@ -90,26 +85,17 @@ def first_server(cluster: BootstrapPlan) -> str:
     return f"""\
 {BASE}{_cloud_init(node)}{_release(cluster, node)}sudo test -s {KEEP}/pki/root.crt ||
   die "{node.name} has no root certificate ({KEEP}/pki/root.crt): sudo journalctl -u ilmarin-pki"
-systemctl is-active {node.unit} || die "{node.unit} does not run on {node.name}: sudo journalctl -u {node.unit} -n 50"
+systemctl is-active {node.unit} ||
+  die "{node.unit} does not run on {node.name}: sudo journalctl -u ilmarin-k3s -u {node.unit} -n 50"
 {_member(node)}"""
 
 
 def join(cluster: BootstrapPlan, node: BootstrapNodePlan) -> str:
-    """Keep the token that comes on stdin, and let the Pi's own unit join with it; a further server until it votes.
-
-    The token is kept whole or not at all, for what is kept is joined with at every boot: written beside, looked at,
-    then moved into its place.
-    """
-    new = f"{KEPT_TOKEN}.new"
-    voter = _member(node) if node.role == "server" else ""
+    """Keep the token that comes on stdin, and let the Pi's own unit join with it; a further server until it votes."""
+    voter = f"{_member(node)}{k3s_tokens.same_for_agents(node)}" if node.role == "server" else ""
+    before = f"{_cloud_init(node)}{_release(cluster, node)}{_remembers(node)}"
     return f"""\
-{BASE}{_cloud_init(node)}{_release(cluster, node)}{_remembers(node)}sudo install -D -m 0600 /dev/stdin {new}
-sudo grep -qE '^K10[0-9a-f]{{64}}::[a-z]+:[0-9a-f]{{32}}$' {new} || {{
-  sudo rm -f {new}
-  die "the join token did not arrive whole on {node.name}: run it again"
-}}
-sudo mv -f {new} {KEPT_TOKEN}
-sudo systemctl restart ilmarin-token ||
+{BASE}{before}{k3s_tokens.keep(node)}sudo systemctl restart ilmarin-token ||
   die "{node.name} did not join {cluster.name} at {cluster.api}: sudo journalctl -u ilmarin-token -u {node.unit} -n 50"
 systemctl is-active {node.unit} || die "{node.unit} does not run on {node.name}: sudo journalctl -u {node.unit} -n 50"
 {voter}"""

@@ -1,6 +1,6 @@
 """k3s' own `config.yaml`, a server's and an agent's (k3s documentation: "k3s server", "k3s agent").
 
-Owns what k3s is told. Refuses secrets: the join token is a file on the machine that this names and nobody renders.
+Owns what k3s is told. Refuses secrets: a join token is a file on the machine that this names and nobody renders.
 """
 
 from typing import Any
@@ -11,7 +11,11 @@ Config = dict[str, Any]
 
 FILE = "/etc/rancher/k3s/config.yaml"
 TOKEN = f"{KEEP}/k3s-token"
-"""Where a joining Pi has the token that came over SSH; on a netbooted one that folder is bound from its NVMe."""
+"""Where a joining Pi has the token that came over SSH, a Maia's the agents' and a further Vala's the servers'; on a
+netbooted one that folder is bound from its NVMe."""
+AGENTS_TOKEN = f"{KEEP}/k3s-agent-token"
+"""On every server, the same on all: what agents join with. The first Vala's script makes it, the others are brought it.
+Without it k3s takes the servers' token from agents, too."""
 CA = "/etc/ilmarin/ca.crt"
 """On every server: the lab's root certificate, without its key. Where it is missing the API server does not start."""
 RESOLVERS = "/etc/ilmarin/resolv.conf"
@@ -66,6 +70,7 @@ def _server(cluster: BootstrapPlan, node: BootstrapNodePlan) -> Config:
         # The one would take ports 80 and 443 of every node, where the boot server listens; the other's StorageClass,
         # local-path, is a default one beside Longhorn's
         "disable": ["servicelb", "local-storage"],
+        "agent-token-file": AGENTS_TOKEN,
         "secrets-encryption": True,
         # Pods that can live elsewhere do, once there is an elsewhere: before a Maia stands, all run here
         "node-taint": ["node-role.kubernetes.io/control-plane=true:PreferNoSchedule"],

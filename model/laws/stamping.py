@@ -13,7 +13,7 @@ from model.laws.registry import Breach, law
 @law("bootstrap-stamp-server")
 def servers_are_written_by_hand(env: Environment) -> Iterator[Breach]:
     """A server's card is written by its owner: what would write it is served by the servers themselves, once all of
-    them stand; and the first one, back with an empty card, would start a second cluster beside the living one."""
+    them stand; and the first one, back with an empty card, is let join by hand."""
     for name, pi in pis(env):
         if pi.stamp and pi.role == "server":
             message = f"{name} is a server, and what would write its card is served by the servers"

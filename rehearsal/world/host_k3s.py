@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from rehearsal.world import host_addons, host_units, talos_secrets
+from rehearsal.world import host_addons, host_tokens, host_units, talos_secrets
 from rehearsal.world.host_units import Host, real
 from rehearsal.world.talos import kubeconfig_text
 
@@ -74,7 +74,9 @@ def _start(world: World, host: Host, *, server: bool) -> str | None:
     told = _read(world, host, server=server)
     if isinstance(told, str):
         return told
-    trouble = _label_trouble(told) or (_flag_trouble(host, told) if server else None)
+    trouble = _label_trouble(told) or (
+        (_flag_trouble(host, told) or host_tokens.lacking(host, told)) if server else None
+    )
     if trouble:
         return trouble
     data = str(told.get("data-dir", _DATA))
@@ -164,9 +166,11 @@ def _serve(world: World, host: Host, told: dict[str, Any]) -> None:
     """This host is a server of the cluster: its addresses, its add-ons, its Node."""
     name = str(world.hosts.bootstrap["name"])
     held = host_addons.addresses(host, host["data"])
+    agents = host_tokens.for_agents(world, host, told)
+    world.hosts.write(host, real(host, f"{host['data']}/server/agent-token"), f"{agents}\n", mode="0600")
     sans = [host["address"], "127.0.0.1", "localhost", *(str(each) for each in told.get("tls-san") or ())]
     host["member"] = True
-    host["k3s"] = {"cluster": name, "vip": held, "sans": sans}
+    host["k3s"] = {"cluster": name, "vip": held, "sans": sans, "agents": agents}
     host_units.state_of(host, "k3s")["active"] = True  # its API answers from now on
     record = world.kubernetes.records[name]
     record["k3s"] |= {
@@ -192,7 +196,7 @@ def _join(world: World, host: Host, told: dict[str, Any], *, server: bool) -> st
     if path and kept is None:
         return f"Waiting for {path} to be available: Timeout while trying to read the file"
     given = kept["content"].strip() if kept else str(told["token"])
-    trouble = _reach(world, host, url) or _token_trouble(world, given)
+    trouble = _reach(world, host, url) or host_tokens.refused(world, given, server=server)
     name = str(world.hosts.bootstrap["name"])
     if trouble is None and server and not world.kubernetes.records[name]["k3s"]["etcd"]:
         trouble = "the server that is there keeps its data in SQLite (no cluster-init): no second server can join it"
@@ -229,15 +233,6 @@ def _reach(world: World, host: Host, url: str) -> str | None:
     if wrong:
         return f"x509: certificate has expired or is not yet valid: the clock of {host['name']} is {wrong}"
     return None
-
-
-def _token_trouble(world: World, given: str) -> str | None:
-    token = str(world.kubernetes.records[str(world.hosts.bootstrap["name"])]["k3s"]["token"])
-    if given in (token, token.rpartition(":")[2]):
-        return None
-    if given.startswith("K10") and given.partition("::")[0] != token.partition("::")[0]:
-        return "failed to validate token: token CA hash does not match the Cluster CA certificate hash"
-    return "failed to validate token: https://127.0.0.1:6444/v1-k3s/config: 401 Unauthorized"
 
 
 def _password_trouble(world: World, host: Host, told: dict[str, Any]) -> Iterator[str]:

@@ -7,6 +7,7 @@ elsewhere. It refuses to run them: no disk, key or download of this machine is t
 from __future__ import annotations
 
 import base64
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -25,6 +26,10 @@ HERE = "/var/lib/ilmarin"
 HOST_KEY = "/etc/ssh/ssh_host_ed25519_key"
 BROUGHT = "/boot/firmware/ilmarin-host-key"
 CA = "/etc/ilmarin/ca.crt"
+CONFIG = "/etc/rancher/k3s/config.yaml"
+ETCD = "/var/lib/rancher/k3s/server/db"
+AGENTS_TOKEN = f"{HERE}/k3s-agent-token"
+MADE = f"{HERE}/k3s-made"
 _RELEASES = "https://github.com/k3s-io/k3s/releases/download"
 _ON_THE_CARD = ("user-data", "meta-data", "network-config", "vendor-data", "config.txt", "cmdline.txt")
 _BOUND = {"/etc/rancher/node": "rancher-node", "/var/lib/rancher": "rancher", "/var/lib/kubelet": "kubelet"}
@@ -169,8 +174,36 @@ def _k3s(world: World, host: Host, told: Settings) -> str | None:
     host["release"] = version
     if told["FIRST"] != "yes":
         return None
+    second = _second_cluster(world, host, told)
+    if second:
+        return second
+    if not _there(host, AGENTS_TOKEN):
+        _put(world, host, AGENTS_TOKEN, f"{world.issue_secret(secrets.token_hex(16))}\n", "0600")
     trouble = world.hosts.start(host, "k3s" if told["ROLE"] == "server" else "k3s-agent")
-    return f"the API of {told['NODE']} does not answer. k3s said last: {trouble}" if trouble else None
+    if trouble:
+        return f"the API of {told['NODE']} does not answer. k3s said last: {trouble}"
+    _put(world, host, MADE, "")
+    return None
+
+
+def _second_cluster(world: World, host: Host, told: Settings) -> str | None:
+    """Why ``cluster-init`` would make another cluster: no data is here, and a server answers or one was made before."""
+    config = host["files"].get(CONFIG, {}).get("content", "")
+    if _there(host, ETCD) or any(line.startswith("server:") for line in config.splitlines()):
+        return None
+    asked = [told["API"], *(f"https://{each}:6443" for each in told.get("SERVERS", "").split(",") if each)]
+    found = next((at for at in asked if world.hosts.server_at(at)), None)
+    if found:
+        return (
+            f"a cluster answers at {found}, and {told['NODE']} has none of its data (a new card?): k3s would start a "
+            "second one beside it. Let it join instead"
+        )
+    if _there(host, MADE):
+        return (
+            f"{told['NODE']} made a cluster before ({MADE}), and etcd's data is gone: k3s would start another one, "
+            "which nobody here joins. Restore a snapshot"
+        )
+    return None
 
 
 def _token(world: World, host: Host, told: Settings) -> str | None:
@@ -182,6 +215,8 @@ def _token(world: World, host: Host, told: Settings) -> str | None:
         return f"{HERE}/k3s-token is empty or missing: have the program bring it again: {again}"
     if told["ROLE"] == "server" and not _there(host, CA):
         return f"{CA} is missing, and the API server of {told['NODE']} needs it: the program brings it with the token"
+    if told["ROLE"] == "server" and not _there(host, AGENTS_TOKEN):
+        return f"{AGENTS_TOKEN} is missing, and {told['NODE']} would let agents join with the servers' token"
     trouble = world.hosts.start(host, unit)
     return f"{told['NODE']} was refused by {told['API']}: {trouble}" if trouble else None
 
@@ -225,7 +260,7 @@ PROGRAMS: dict[str, host_units.Program] = {
         ("keep", "CARD NVME NODE KEEP", _keep),
         ("host-keys", "CARD NVME NODE", _host_keys),
         ("pki", "FIRST NODE LAB ZONE", _pki),
-        ("k3s", "NODE ROLE FIRST K3S_VERSION", _k3s),
+        ("k3s", "NODE ROLE FIRST K3S_VERSION API", _k3s),
         ("token", "NODE ROLE FIRST API", _token),
         ("trust", "FIRST NODE LAB", _trust),
         ("stamp", "NODE IMAGE_URL IMAGE_SHA256 SEED_URL", _stamp),

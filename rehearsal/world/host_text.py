@@ -34,8 +34,9 @@ def _uname(call: Call) -> Result:
 
 def _grep(call: Call) -> Result:
     names = {"quiet": "q", "fixed-strings": "F", "extended-regexp": "E", "invert-match": "v", "line-regexp": "x"}
-    options, words = call.options("qFEvxico", "e", names)
-    pattern = options.get("e") or (words.pop(0) if words else "")
+    options, words = call.options("qFEvxico", "ef", names)
+    given = call.read(options["f"]).strip() if "f" in options else options.get("e")
+    pattern = given or (words.pop(0) if words else "")
     pattern = re.escape(pattern) if "F" in options else pattern
     pattern = rf"\A(?:{pattern})\Z" if "x" in options else pattern
     compiled = re.compile(pattern, re.IGNORECASE if "i" in options else 0)

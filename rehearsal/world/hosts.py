@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from rehearsal.world import host_boot, host_units, netboot_pi
 from rehearsal.world.errors import Refusal
@@ -22,7 +23,8 @@ _FOR_EVER = 1800.0
 """Seconds for which a connection without a limit is dialled: the timeout that its commands have."""
 NVME = "/var/lib/longhorn/disks/nvme1"
 KEPT_TOKEN = "/var/lib/ilmarin/k3s-token"  # on a netbooted Pi a folder of its NVMe
-NODE_TOKEN = "/var/lib/rancher/k3s/server/node-token"  # a path, not a secret
+NODE_TOKEN = "/var/lib/rancher/k3s/server/node-token"  # a path, not a secret: the servers'
+AGENT_TOKEN = "/var/lib/rancher/k3s/server/agent-token"  # the agents'; of servers without one of its own the servers'
 KUBECONFIG = "/etc/rancher/k3s/k3s.yaml"
 _WORKSTATION: dict[str, Any] = {
     "name": "workstation",
@@ -107,6 +109,12 @@ class Hosts:
         """Whether a host is up and runs ``service``."""
         state = host["services"].get(service)
         return host["stage"] == "running" and bool(state and state["active"])
+
+    def server_at(self, url: str) -> bool:
+        """Whether a server of k3s answers ``/ping`` at ``url``: its own address, or one that its kube-vip holds."""
+        at = urlsplit(url).hostname
+        servers = [host for host in self.records.values() if host["k3s"] and self.runs(host, "k3s")]
+        return any(at in (host["address"], *host["k3s"]["vip"]) for host in servers)
 
     def route(self, name: str) -> None:
         """Where the API of the cluster ``name`` is asked for: the address that kube-vip holds, else a server's own."""

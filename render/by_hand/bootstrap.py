@@ -8,7 +8,7 @@ from model.gitops import MIRROR_APP, GitopsClusterPlan, MirrorPlan
 from model.netboot import NETBOOT_NAMESPACE
 from model.plan import Plan
 from render import boot_files as published_files
-from render import ipxe, k3s, manifests
+from render import ipxe, k3s, k3s_tokens, manifests
 from render.by_hand.step import Step, applied
 
 
@@ -40,19 +40,22 @@ def _root(lab: BootstrapPlan) -> Step:
 def _first(lab: BootstrapPlan) -> Step:
     texts = {
         f"{lab.name}/first-server.sh": k3s.first_server(lab),
+        f"{lab.name}/agent-token.sh": k3s_tokens.agents(lab.first),
         f"{lab.name}/known_hosts": "".join(f"{node.address} {node.host_key}\n" for node in lab.nodes if node.host_key),
     }
-    first, token = lab.first, f"secret/{lab.name}-token"
+    first, further = lab.first, bool(lab.valar[1:])
     why = (
         f"{first.name} has its card and its power. Your SSH key is one of bootstrap.ssh.authorized_keys. "
-        "The join token is k3s' own; it goes on standard input and is kept where it outlives a reboot."
+        "Agents have a join token of their own; it goes on standard input and is kept where it outlives a reboot."
     )
     commands = (
         *_pinned(lab, first),
         f'{_ssh(lab, first)} "$(cat {lab.name}/first-server.sh)"',
-        f"(umask 077 && {_ssh(lab, first)} '{k3s.JOIN_TOKEN}' > {token})",
+        f'(umask 077 && {_ssh(lab, first)} "$(cat {lab.name}/agent-token.sh)" > {_token(lab, "agent")})',
+        *([f"(umask 077 && {_ssh(lab, first)} '{k3s_tokens.SERVERS}' > {_token(lab, 'server')})"] if further else []),
     )
-    does = (*_known(first), f"ainur-server-{first.name}", f"ainur-token-{first.name}")
+    does = (*_known(first), f"ainur-server-{first.name}", f"ainur-agent-token-{first.name}")
+    does += (f"ainur-token-{first.name}",) if further else ()
     return Step(f"{lab.name}: the first server", why, commands, does, texts)
 
 
@@ -64,10 +67,12 @@ def _joining(lab: BootstrapPlan, nodes: tuple[BootstrapNodePlan, ...], what: str
     commands = (
         *(line for node in nodes for line in _pinned(lab, node)),
         *(line for node in nodes for line in _trusting(lab, node)),
-        *(f'{_ssh(lab, node)} "$(cat {lab.name}/join-{node.name}.sh)" < secret/{lab.name}-token' for node in nodes),
+        *(f'{_ssh(lab, node)} "$(cat {lab.name}/join-{node.name}.sh)" < {_token(lab, node.role)}' for node in nodes),
         f'{_ssh(lab, lab.first)} "$(cat {lab.name}/{gate}.sh)"',
     )
-    trusting = (f"ainur-authority-{node.name}" for node in nodes if node.role == "server")
+    further = [node for node in nodes if node.role == "server"]
+    texts |= {f"{lab.name}/agents-{node.name}.sh": k3s_tokens.keep_agents(node) for node in further}
+    trusting = (f"ainur-{part}-{node.name}" for node in further for part in ("authority", "agents"))
     joins = (*trusting, *(name for node in nodes for name in (*_known(node), f"ainur-join-{node.name}")))
     does = (*joins, f"ainur-{gate}-{lab.first.name}")
     why = "One after the other." if nodes else "There are none; what stands is asked."
@@ -75,9 +80,15 @@ def _joining(lab: BootstrapPlan, nodes: tuple[BootstrapNodePlan, ...], what: str
 
 
 def _trusting(lab: BootstrapPlan, node: BootstrapNodePlan) -> tuple[str, ...]:
-    """A further server is brought the lab's root certificate, which its API server reads."""
+    """A further server is brought the lab's root certificate, which its API server reads, and the agents' token."""
     brought = f"{_ssh(lab, lab.first)} '{k3s.ROOT_CERTIFICATE}' | {_ssh(lab, node)} '{k3s.TRUST.splitlines()[-1]}'"
-    return (brought,) if node.role == "server" else ()
+    agents = f"sed 's/.*://' {_token(lab, 'agent')} | {_ssh(lab, node)} \"$(cat {lab.name}/agents-{node.name}.sh)\""
+    return (brought, agents) if node.role == "server" else ()
+
+
+def _token(lab: BootstrapPlan, role: str) -> str:
+    """Where the token of a kind is kept meanwhile."""
+    return f"secret/{lab.name}-{role}-token"
 
 
 def _reaching(lab: BootstrapPlan) -> Step:

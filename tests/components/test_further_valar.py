@@ -3,17 +3,19 @@
 import pulumi
 
 from components.ainur import BootstrapCluster
+from model.plan import Plan
 from render.k3s_config import CA
 from tests.recording import Recording, record
-from tests.render.test_cloud_init import THREE
+from tests.render.seeds import ONE, THREE
 
 
-def recorded() -> Recording:
+def recorded(plan: Plan = THREE) -> Recording:
     def program() -> None:
-        assert THREE.bootstrap
+        assert plan.bootstrap
         made = BootstrapCluster(
-            "ainur", THREE.bootstrap, "homelab", ssh_key=pulumi.Output.secret("key"), reading="first"
+            "ainur", plan.bootstrap, "homelab", ssh_key=pulumi.Output.secret("key"), reading="first"
         )
+        made.join_maiar([])
         pulumi.export("root", made.root_certificate())
 
     return record(program, "homelab", {}, preview=False)
@@ -27,6 +29,27 @@ def test_a_further_vala_has_the_root_certificate_before_it_joins() -> None:
         assert brought.inputs["create"].endswith(f"/dev/stdin {CA}\n")
         assert recording.named("ainur-ca-vala-1").urn in brought.depends_on
         assert brought.urn in joins.depends_on
+
+
+def test_a_maia_is_brought_the_agents_token_and_never_the_servers() -> None:
+    recording = recorded()
+    servers, agents = recording.named("ainur-token-vala-1"), recording.named("ainur-agent-token-vala-1")
+    for name in ("maia-1", "maia-2"):
+        joins = recording.named(f"ainur-join-{name}")
+        assert agents.urn in joins.depends_on
+        assert servers.urn not in joins.depends_on
+        assert "::node:" in joins.inputs["create"], "another kind is not kept"
+    for name in ("vala-2", "vala-3"):
+        joins = recording.named(f"ainur-join-{name}")
+        assert servers.urn in joins.depends_on
+        assert recording.named(f"ainur-agents-{name}").urn in joins.depends_on
+        assert "::server:" in joins.inputs["create"]
+
+
+def test_with_one_vala_nobody_reads_the_servers_token() -> None:
+    names = [one.name for one in recorded(ONE).resources.values()]
+    assert "ainur-agent-token-vala-1" in names
+    assert not [name for name in names if name.startswith("ainur-token-")]
 
 
 def test_the_root_certificate_is_read_once_whoever_asks_for_it() -> None:

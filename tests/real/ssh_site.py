@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from model.ainur import NVME_MOUNT, BootstrapNodePlan, BootstrapPlan
-from render import k3s
+from render import k3s_config
 from render.cloud_init_files import SSHD
 from tests.labs import shipped_plan
 from tests.real.netboot.lan import OUTSIDE_ROOT, Lan, lan, missing
@@ -77,7 +77,7 @@ class Site:
 
     def kept(self) -> str | None:
         """The token that the Maia holds."""
-        path = self.lan.path(k3s.KEPT_TOKEN)
+        path = self.lan.path(k3s_config.TOKEN)
         return path.read_text() if path.exists() else None
 
     def asked(self) -> list[str]:

@@ -8,9 +8,9 @@ from typing import Any
 from rehearsal.faults import Fault, Faults
 from rehearsal.standins.shell import Outcome, execute
 from rehearsal.world import World
-from rehearsal.world.hosts import KEPT_TOKEN, NODE_TOKEN
+from rehearsal.world.hosts import AGENT_TOKEN, KEPT_TOKEN, NODE_TOKEN
 from tests.rehearsal.lab_keys import KEY
-from tests.rehearsal.seeds import card, seed, settings
+from tests.rehearsal.seeds import AGENTS_TOKEN, card, seed, settings
 from tests.rehearsal.worlds import BOOT_TREE, DNSMASQ, boot_list, lab, place, with_boot_services
 
 JOIN = f"sudo install -D -m 0600 /dev/stdin {KEPT_TOKEN} && sudo systemctl restart ilmarin-token"
@@ -81,7 +81,19 @@ def run(world: World, text: str, name: str = "vala-1", stdin: str = "", **over: 
 
 
 def join(world: World, name: str = "maia-1") -> Outcome:
-    """The program brings the token."""
+    """The program brings an agent its token."""
+    return run(world, JOIN, name, run(world, f"sudo cat {AGENT_TOKEN}").stdout)
+
+
+def prepare(world: World, name: str) -> None:
+    """The program brings a further server what its k3s reads before the token."""
+    agents = run(world, f"sudo cat {AGENTS_TOKEN}").stdout
+    for path, content in (("/etc/ilmarin/ca.crt", "-----"), (AGENTS_TOKEN, agents)):
+        assert run(world, f"sudo install -D -m 0600 /dev/stdin {path}", name, content).code == 0
+
+
+def join_server(world: World, name: str) -> Outcome:
+    """The program brings a server its token."""
     return run(world, JOIN, name, run(world, f"sudo cat {NODE_TOKEN}").stdout)
 
 

@@ -11,6 +11,7 @@ from tests.rehearsal.lab_keys import HOST_KEY, KEY
 NVME = "/var/lib/longhorn/disks/nvme1"
 VIP = "10.0.0.58"
 KEPT_TOKEN = "/var/lib/ilmarin/k3s-token"
+AGENTS_TOKEN = "/var/lib/ilmarin/k3s-agent-token"
 _ORDER = {"nvme": "", "keep": "nvme", "host-keys": "keep", "pki": "keep", "k3s": "keep hostname pki", "hostname": ""}
 _K3S = {"k3s": "server", "k3s-agent": "agent"}
 
@@ -62,7 +63,8 @@ def settings(name: str, **over: str) -> dict[str, str]:
 
 def config(name: str) -> dict[str, Any]:
     """``config.yaml`` of k3s."""
-    server: dict[str, Any] = {"tls-san": [VIP], "disable": ["servicelb"]} if name.startswith("vala") else {}
+    own = {"tls-san": [VIP], "disable": ["servicelb"], "agent-token-file": AGENTS_TOKEN}
+    server: dict[str, Any] = own if name.startswith("vala") else {}
     join = {"server": f"https://{VIP}:6443", "token-file": KEPT_TOKEN}
     return {"node-name": name, **server, **({"cluster-init": True} if name == "vala-1" else join)}
 

@@ -10,9 +10,22 @@ import yaml
 from rehearsal.standins.shell import Outcome
 from rehearsal.world import World
 from rehearsal.world.errors import Refusal
-from rehearsal.world.hosts import NODE_TOKEN
-from tests.rehearsal.pis import JOIN, PI_BOOT, a_lab, env, failed, join, reach, run, serve, told
-from tests.rehearsal.seeds import NVME, card, config, kube_vip, seed
+from rehearsal.world.hosts import AGENT_TOKEN, NODE_TOKEN
+from tests.rehearsal.pis import (
+    JOIN,
+    PI_BOOT,
+    a_lab,
+    env,
+    failed,
+    join,
+    join_server,
+    prepare,
+    reach,
+    run,
+    serve,
+    told,
+)
+from tests.rehearsal.seeds import AGENTS_TOKEN, NVME, card, config, kube_vip, seed
 from tests.rehearsal.worlds import BOOT_TREE
 
 
@@ -105,6 +118,45 @@ def test_a_wrong_token_is_refused(token: str, words: str) -> None:
     assert words in run(world, JOIN, "maia-1", token).stderr
 
 
+def test_an_agent_with_the_servers_token_is_refused_and_a_server_with_the_agents_too() -> None:
+    """Whoever holds a Maia's disk makes no server of it."""
+    world = a_lab(servers=2)
+    serve(world)
+    servers, agents = (run(world, f"sudo cat {path}").stdout for path in (NODE_TOKEN, AGENT_TOKEN))
+    assert "v1-k3s/config: 401 Unauthorized" in run(world, JOIN, "maia-1", servers).stderr
+    prepare(world, "vala-2")
+    assert "v1-k3s/server-bootstrap: 401 Unauthorized" in run(world, JOIN, "vala-2", agents).stderr
+    assert len(world.kubernetes.clusters["boot"].objects("Node")) == 1
+
+
+def test_without_a_token_of_their_own_agents_join_with_the_servers() -> None:
+    world = _server(**{"agent-token-file": None})
+    serve(world)
+    assert run(world, f"sudo cat {AGENT_TOKEN}").stdout == run(world, f"sudo cat {NODE_TOKEN}").stdout
+    assert join(world).code == 0
+
+
+def test_servers_that_take_different_tokens_refuse_every_agent_now_and_then() -> None:
+    world = a_lab(servers=2)
+    serve(world)
+    prepare(world, "vala-2")
+    run(world, f"sudo install -m 0600 /dev/stdin {AGENTS_TOKEN}", "vala-2", "f" * 32)
+    assert join_server(world, "vala-2").code == 0
+    assert "401 Unauthorized" in join(world).stderr
+
+
+def test_a_server_waits_for_the_file_of_the_agents_token() -> None:
+    world = _server(**{"agent-token-file": "/nope"})
+    reach(world)
+    assert "Waiting for /nope to be available" in failed(world, "ilmarin-k3s")
+
+
+def test_a_further_server_without_the_agents_token_joins_nobody() -> None:
+    world = a_lab(servers=2)
+    run(world, "sudo install -D -m 0644 /dev/stdin /etc/ilmarin/ca.crt", "vala-2", "-----")
+    assert f"{AGENTS_TOKEN} is missing" in join_server(world, "vala-2").stderr
+
+
 def test_a_certificate_without_the_api_s_address_lets_nobody_join() -> None:
     world = _server(**{"tls-san": []})
     serve(world)
@@ -161,18 +213,16 @@ def test_two_valar_that_boot_together_make_one_cluster() -> None:
     world = a_lab(servers=2)
     reach(world, "vala-2")
     assert "boot" not in world.kubernetes.clusters
-    token = run(world, f"sudo cat {NODE_TOKEN}").stdout
-    ca = "sudo install -D -m 0644 /dev/stdin /etc/ilmarin/ca.crt"
-    refused = run(world, JOIN, "vala-2", token)
+    refused = join_server(world, "vala-2")
     assert "/etc/ilmarin/ca.crt is missing, and the API server of vala-2 needs it" in refused.stderr
-    assert run(world, ca, "vala-2", "-----").code == 0
-    assert run(world, JOIN, "vala-2", token) == Outcome("", "", 0)
+    prepare(world, "vala-2")
+    assert join_server(world, "vala-2") == Outcome("", "", 0)
     assert len(world.kubernetes.clusters["boot"].objects("Node")) == 2
 
 
 def test_a_second_server_that_makes_a_cluster_of_its_own_is_told() -> None:
     own = {key: value for key, value in config("vala-1").items() if key != "server"} | {"node-name": "vala-2"}
-    placed = {"config.yaml": yaml.safe_dump(own), "node.env": env("vala-2", FIRST="yes")}
+    placed = {"config.yaml": yaml.safe_dump(own), "node.env": env("vala-2", FIRST="yes", API="https://10.0.0.99:6443")}
     world = a_lab({"vala-1": card("vala-1"), "vala-2": card("vala-2", placed=placed)}, servers=2)
     reach(world)
     reach(world, "vala-2")
@@ -180,14 +230,44 @@ def test_a_second_server_that_makes_a_cluster_of_its_own_is_told() -> None:
     assert [node["metadata"]["name"] for node in world.kubernetes.clusters["boot"].objects("Node")] == ["vala-1"]
 
 
+def _new_card(world: World, name: str) -> None:
+    """Its card died; the one in its place is as `./lab render` writes it."""
+    world.hosts.records[name].update(instance=None, stage="off")
+    for state in world.hosts.records[name]["services"].values():
+        state["active"] = False
+    world.hosts.records[name]["k3s"] = None
+
+
+def test_a_first_vala_with_an_empty_card_starts_no_second_cluster_beside_the_living_one() -> None:
+    others = env("vala-1", SERVERS="10.0.0.56")
+    world = a_lab({"vala-1": card("vala-1", placed={"node.env": others}), "vala-2": card("vala-2")}, servers=2)
+    reach(world)
+    prepare(world, "vala-2")
+    assert join_server(world, "vala-2").code == 0
+    _new_card(world, "vala-1")
+    reach(world)
+    assert "a cluster answers at https://10.0.0.58:6443, and vala-1 has none of its data" in failed(
+        world, "ilmarin-k3s"
+    )
+    assert not world.hosts.records["vala-1"]["k3s"]
+
+
+def test_a_lone_vala_that_remembers_a_cluster_and_has_none_of_its_data_starts_no_other() -> None:
+    world = a_lab()
+    reach(world)
+    del world.hosts.records["vala-1"]["files"]["/var/lib/rancher/k3s/server/db"]
+    world.hosts.reboot(world.hosts.records["vala-1"])
+    reach(world)
+    assert "vala-1 made a cluster before (/var/lib/ilmarin/k3s-made)" in failed(world, "ilmarin-k3s")
+
+
 def test_a_server_without_etcd_cannot_be_joined_by_another() -> None:
     told = {key: value for key, value in config("vala-1").items() if key != "cluster-init"}
     cards = {"vala-1": card("vala-1", placed={"config.yaml": yaml.safe_dump(told)}), "vala-2": card("vala-2")}
     world = a_lab(cards, servers=2)
     run(world, "true")
-    run(world, "sudo install -D -m 0644 /dev/stdin /etc/ilmarin/ca.crt", "vala-2", "-----")
-    token = run(world, f"sudo cat {NODE_TOKEN}").stdout
-    assert "keeps its data in SQLite" in run(world, JOIN, "vala-2", token).stderr
+    prepare(world, "vala-2")
+    assert "keeps its data in SQLite" in join_server(world, "vala-2").stderr
 
 
 def test_kube_vip_holds_what_its_manifest_says_and_nothing_else() -> None:

@@ -13,7 +13,12 @@ from tests.labs import raw
 from tests.render.seeds import ENABLE, NODES, ONE, THREE, k3s, servers, settings, user_data, written
 
 SECRETS = re.compile(r"PRIVATE KEY|BEGIN |K10[0-9a-f]{10}|(?i:passwd|password|secret|token) *[:=] *\S")
-ALLOWED = ("lock_passwd: true", "ALL=(ALL) NOPASSWD:ALL", "token-file: /var/lib/ilmarin/k3s-token")
+ALLOWED = (
+    "lock_passwd: true",
+    "ALL=(ALL) NOPASSWD:ALL",
+    "token-file: /var/lib/ilmarin/k3s-token",
+    "agent-token-file: /var/lib/ilmarin/k3s-agent-token",
+)
 
 
 @pytest.mark.parametrize(("plan", "node"), NODES)

@@ -7,7 +7,7 @@ from model.ainur import KEEP, BootstrapNodePlan
 from model.plan import Plan
 from render import cloud_init, kube_vip
 from tests.labs import planned, raw
-from tests.render.seeds import AGENT, NODES, ONE, THREE, k3s, servers, written
+from tests.render.seeds import AGENT, NODES, ONE, THREE, k3s, servers, settings, written
 
 
 def test_one_server_starts_the_cluster_and_everybody_else_joins_it() -> None:
@@ -20,6 +20,23 @@ def test_one_server_starts_the_cluster_and_everybody_else_joins_it() -> None:
             assert "agent-token" not in one
             joined = (one.get("server"), one.get("token-file"))
             assert joined == ((None, None) if name == "vala-1" else ("https://192.168.1.58:6443", f"{KEEP}/k3s-token"))
+
+
+def test_every_server_takes_another_token_from_agents_than_from_servers() -> None:
+    """k3s takes the servers' where `agent-token-file` is missing, and with that one anybody joins as a server."""
+    assert THREE.bootstrap
+    for node in THREE.bootstrap.nodes:
+        told = k3s(THREE, node)
+        assert told.get("agent-token-file") == (f"{KEEP}/k3s-agent-token" if node.role == "server" else None)
+        assert told.get("token-file") != told.get("agent-token-file")
+
+
+def test_the_first_server_knows_whom_to_ask_before_it_starts_a_cluster() -> None:
+    """Back with an empty card it would start a second one beside theirs."""
+    told = {node.name: settings(THREE, node) for node in servers(THREE)}
+    assert told["vala-1"]["SERVERS"] == "192.168.1.62,192.168.1.63"
+    assert all(one["API"] == "https://192.168.1.58:6443" for one in told.values())
+    assert "SERVERS" not in told["vala-2"] | settings(ONE, servers(ONE)[0])
 
 
 def test_servers_agree_on_what_k3s_wants_alike_on_all() -> None:

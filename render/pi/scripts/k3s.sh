@@ -1,12 +1,16 @@
 #!/bin/sh
 # Installs the pinned k3s, and on the first Vala runs it until its API answers. Elsewhere `token` starts it.
 #
-# Reads    NODE, ROLE, FIRST, K3S_VERSION; K3S_RELEASES, default https://github.com/k3s-io/k3s/releases/download;
-#          WAIT: seconds until the API answers, default 600
+# Reads    NODE, ROLE, FIRST, K3S_VERSION; on the first Vala API, and SERVERS: the other Valar's addresses;
+#          K3S_RELEASES, default https://github.com/k3s-io/k3s/releases/download; WAIT: seconds until the API answers,
+#          default 600
 # Leaves   /var/lib/ilmarin/k3s/<version>/k3s, judged by the release's own sha256sum-<arch>.txt, and /usr/local/bin/k3s
-#          pointing at it. The binary stays over a reboot, so that this asks nobody the next time
+#          pointing at it. The binary stays over a reboot, so that this asks nobody the next time. On the first Vala
+#          also /var/lib/ilmarin/k3s-agent-token (0600), made once: what agents join with, and no server can; and
+#          /var/lib/ilmarin/k3s-made, once its cluster answered
 # Refuses  a download whose hash is another; a binary that names another version than it was asked for; a server's way
-#          back to an older minor, which Kubernetes does not know
+#          back to an older minor, which Kubernetes does not know; a second cluster: on the first Vala, without etcd's
+#          data, where a server answers or where it made a cluster before
 #
 # The release's binary, and not get.k3s.io: that script is served unpinned, and does nothing that is not here.
 set -eu
@@ -21,6 +25,7 @@ settings=/etc/ilmarin/node.env
 for key in NODE ROLE FIRST K3S_VERSION; do
     eval "[ -n \"\${$key:-}\" ]" || die "$key is missing in $settings: render the seed again"
 done
+[ "$FIRST" != yes ] || [ -n "${API:-}" ] || die "API is missing in $settings: render the seed again"
 releases=${K3S_RELEASES:-https://github.com/k3s-io/k3s/releases/download}
 
 case $ROLE in
@@ -35,6 +40,8 @@ case $(uname -m) in
 esac
 store=/var/lib/ilmarin/k3s link=/usr/local/bin/k3s
 stands=$store/$K3S_VERSION
+agents=/var/lib/ilmarin/k3s-agent-token made=/var/lib/ilmarin/k3s-made
+snapshots=/var/lib/longhorn/disks/nvme1/ilmarin/etcd-snapshots
 # Written before another binary is put in place, and gone once k3s runs from it
 restart=/run/ilmarin-k3s-restart
 
@@ -95,6 +102,34 @@ put_in_place() {
     mv -T "$link.ilmarin" "$link"
 }
 
+# Made beside and renamed, for k3s must never start with half of it: every server and agent would then have to learn
+# another
+make_agents_token() {
+    [ ! -s "$agents" ] || return 0
+    (umask 077 && openssl rand -hex 16 >"$agents.new") || die "openssl could write nothing to $agents.new: see df"
+    sync "$agents.new"
+    mv "$agents.new" "$agents"
+    sync "${agents%/*}"
+}
+
+# "cluster-init" makes a cluster where k3s finds no data, whoever else answers, and whatever was there before
+refuse_a_second_cluster() {
+    [ ! -d /var/lib/rancher/k3s/server/db/etcd ] || return 0
+    ! grep -qs '^server:' /etc/rancher/k3s/config.yaml || return 0 # it was told to join
+    page="docs/day-2/ainur.md, \"The first Vala's card died\""
+    for at in "$API" $(printf %s "${SERVERS:-}" | sed 's/[^,]\{1,\}/https:\/\/&:6443/g' | tr , ' '); do
+        [ "$(curl --insecure --silent --max-time 5 "$at/ping" || :)" != pong ] ||
+            die "a cluster answers at $at, and $NODE has none of its data (a new card?): k3s would start a second one" \
+                "beside it. Let it join instead: $page"
+    done
+    for sign in "$made" "$snapshots"/*; do
+        [ ! -e "$sign" ] ||
+            die "$NODE made a cluster before ($sign), and etcd's data is gone: k3s would start another one, which" \
+                "nobody here joins. Restore a snapshot: $page. If a new cluster is what you want, move $made" \
+                "and $snapshots away"
+    done
+}
+
 api_answers() { [ "$("$link" kubectl get --raw /readyz 2>/dev/null)" = ok ]; }
 
 # Started again if it gave up, until the API answers or time is up
@@ -126,7 +161,10 @@ for old in "$store"/*; do
     [ "$old" = "$stands" ] || rm -rf "$old"
 done
 if [ "$FIRST" = yes ]; then
+    refuse_a_second_cluster
+    make_agents_token
     run
+    touch "$made"
     say "$K3S_VERSION runs, its API answers"
 else
     say "$K3S_VERSION is in place; started when the join token is there"

@@ -4,7 +4,8 @@
 # Reads    NODE, ROLE, FIRST, API; WAIT: seconds until it joined, default 600
 # Leaves   k3s (k3s-agent) running, registered with the cluster
 # Refuses  a token that is empty or of several lines; a server without the lab's root certificate, which its API server
-#          needs. When the cluster refuses the node, k3s is stopped: it would go on asking, and nobody would look
+#          needs, or without the agents' token, which all servers share. When the cluster refuses the node, k3s is
+#          stopped: it would go on asking, and nobody would look
 #
 # It runs when the file is written (ilmarin-token.path), and at a boot where it lies there already; it never waits for
 # it.
@@ -27,7 +28,7 @@ if [ "$FIRST" = yes ]; then
     exit 0
 fi
 
-token=/var/lib/ilmarin/k3s-token ca=/etc/ilmarin/ca.crt
+token=/var/lib/ilmarin/k3s-token agents=/var/lib/ilmarin/k3s-agent-token ca=/etc/ilmarin/ca.crt
 case $ROLE in
     server) unit=k3s ;;
     agent) unit=k3s-agent ;;
@@ -42,6 +43,9 @@ is_one_word ||
     give_up "$token is not one line without blanks, so it is no token of k3s: $again"
 [ "$ROLE" = agent ] || [ -s "$ca" ] ||
     give_up "$ca is missing, and the API server of $NODE needs it: the program brings it with the token; $again"
+[ "$ROLE" = agent ] || [ -s "$agents" ] ||
+    give_up "$agents is missing, and agents could join at $NODE with what only servers may have. The program brings it" \
+        "first: \`pulumi up --replace '**::ainur-agents-$NODE' --replace '**::ainur-join-$NODE'\`"
 
 [ -x /usr/local/bin/k3s ] || die "k3s is not in place: see \`journalctl -u ilmarin-k3s\`; tried again by itself"
 
@@ -69,7 +73,7 @@ judge() {
     case $heard in
         *"token CA hash does not match"*)
             refused "its token is another cluster's, or an older one's. Was the first Vala made anew? Then remove" \
-                "/var/lib/rancher/k3s here, and \`pulumi up --replace '**::ainur-token-*' --replace" \
+                "/var/lib/rancher/k3s here, and \`pulumi up --replace '**::ainur-*token-*' --replace" \
                 "'**::ainur-join-$NODE'\`" ;;
         *"Node password rejected"*)
             refused "a node of this name joined before, with another password (/etc/rancher/node/password). Is it" \
@@ -79,7 +83,7 @@ judge() {
             refused "its token is not this cluster's: $again" ;;
     esac
     [ "$(printf '%s\n' "$heard" | grep -cE '401 Unauthorized|failed to validate token')" -lt 5 ] ||
-        refused "401 Unauthorized: its token is not this cluster's; $again"
+        refused "401 Unauthorized: its token is not this cluster's, or is not for $unit; $again"
 }
 
 if registered; then

@@ -78,7 +78,10 @@ for word in "$@"; do
     esac
 done
 case $verb in
-    start | restart) [ -e "/run/units/$unit.stubborn" ] || echo active >"/run/units/$unit" ;;
+    start | restart)
+        [ -e "/run/units/$unit.stubborn" ] || echo active >"/run/units/$unit"
+        [ "$unit" != k3s ] || mkdir -p /var/lib/rancher/k3s/server/db/etcd
+        ;;
     try-restart) ;;
     stop) rm -f "/run/units/$unit" ;;
     is-active) grep -qx active "/run/units/$unit" 2>/dev/null ;;

@@ -107,7 +107,7 @@ def test_a_maia_comes_up_waits_for_its_token_joins_and_rejoins_by_itself_when_it
     assert "token" not in boot(pi, enabled)
     config = yaml.safe_load(pi.read("/etc/rancher/k3s/config.yaml"))
     pi.write("/run/registered", "")
-    pi.write(config["token-file"], "K10" + "ab" * 32 + "::server:0123456789abcdef\n", 0o600)
+    pi.write(config["token-file"], "K10" + "ab" * 32 + "::node:0123456789abcdef\n", 0o600)
     pi.works("token")
     pi.write("/etc/rancher/node/password", "of-this-node")
     key = pi.read("/etc/ssh/ssh_host_ed25519_key")

@@ -2,6 +2,7 @@
 
 import hashlib
 import platform
+import re
 
 import pytest
 
@@ -145,6 +146,84 @@ def test_an_agent_only_has_it_in_place_since_the_token_starts_it(pi: Box, site: 
     pi.settings({**MAIA, "K3S_RELEASES": f"{site.url}/k3s"})
     assert "started when the join token is there" in pi.works("k3s")
     assert pi.read("/run/systemctl") == "try-restart --no-block k3s-agent\n"
+
+
+AGENTS = "/var/lib/ilmarin/k3s-agent-token"
+
+
+def test_the_first_vala_makes_the_agents_token_once_for_root_alone(vala: Box, site: Served) -> None:
+    release(site, "v1.2.3+k3s1")
+    vala.works("k3s")
+    made = vala.read(AGENTS)
+    assert re.fullmatch("[0-9a-f]{32}\n", made)
+    assert vala.mode(AGENTS) == "0600"
+    vala.works("k3s")
+    assert vala.read(AGENTS) == made
+    assert made.strip() not in vala.read("/run/k3s") + vala.read("/run/systemctl")
+
+
+def test_nobody_else_makes_an_agents_token(pi: Box, site: Served) -> None:
+    release(site, "v1.2.3+k3s1")
+    pi.settings({**VALA, "NODE": "vala-2", "FIRST": "no", "K3S_RELEASES": f"{site.url}/k3s"})
+    pi.works("k3s")
+    assert not pi.is_there(AGENTS)
+
+
+@pytest.fixture
+def answering(vala: Box) -> Box:
+    """A server of k3s answers at the API's address, and at another Vala's: curl's stand-in is what tells who."""
+    release_curl = vala.tell("sh", "-c", "command -v curl").strip()
+    vala.write("/run/servers", "https://192.168.1.58:6443/ping\n")
+    vala.write(
+        "/usr/local/sbin/curl",
+        f"""#!/bin/sh
+for last; do :; done
+case $last in */ping) grep -qxF "$last" /run/servers && printf pong || exit 7 ;; *) exec {release_curl} "$@" ;; esac
+""",
+        0o755,
+    )
+    return vala
+
+
+@pytest.mark.parametrize("at", ["192.168.1.58", "192.168.1.54"])
+def test_a_first_vala_with_an_empty_card_starts_no_second_cluster_beside_one_that_answers(
+    answering: Box, site: Served, at: str
+) -> None:
+    """Neither by the API's own address nor, when nobody holds that, beside a server that runs."""
+    release(site, "v1.2.3+k3s1")
+    answering.write("/run/servers", f"https://{at}:6443/ping\n")
+    pinned(answering, site, "v1.2.3+k3s1", SERVERS="192.168.1.53,192.168.1.54")
+    assert f"a cluster answers at https://{at}:6443" in answering.refuses("k3s")
+    assert not answering.is_there("/run/units/k3s")
+    assert not answering.is_there(AGENTS)
+    answering.write("/etc/rancher/k3s/config.yaml", "node-name: vala-1\nserver: https://192.168.1.58:6443\n")
+    answering.works("k3s")  # what it was told to join is no other cluster
+
+
+def test_a_first_vala_that_has_its_data_asks_nobody_who_else_answers(answering: Box, site: Served) -> None:
+    release(site, "v1.2.3+k3s1")
+    answering.tell("mkdir", "-p", "/var/lib/rancher/k3s/server/db/etcd")
+    answering.works("k3s")
+
+
+SIGNS = [
+    "/var/lib/ilmarin/k3s-made",
+    "/var/lib/longhorn/disks/nvme1/ilmarin/etcd-snapshots/etcd-snapshot-vala-1-1700000000",
+]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+def test_a_vala_that_remembers_a_cluster_and_has_none_of_its_data_starts_no_other(
+    vala: Box, site: Served, sign: str
+) -> None:
+    """With one Vala nobody else answers: its card's backup, and the snapshots on its NVMe, say that there was one."""
+    release(site, "v1.2.3+k3s1")
+    vala.write(sign, "")
+    assert f"vala-1 made a cluster before ({sign})" in vala.refuses("k3s")
+    assert not vala.is_there("/run/units/k3s")
+    vala.tell("rm", sign)
+    vala.works("k3s")
+    assert vala.is_there("/var/lib/ilmarin/k3s-made")
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ pytestmark = [
 ]
 
 TOKEN = "/var/lib/ilmarin/k3s-token"
-GOOD = "K10" + "ab" * 32 + "::server:0123456789abcdef\n"
+GOOD = "K10" + "ab" * 32 + "::node:0123456789abcdef\n"
 
 
 @pytest.fixture
@@ -92,10 +92,12 @@ def test_what_can_be_no_token_is_refused_before_k3s_is_asked(maia: Box, token: s
     assert said(maia) == []
 
 
-def test_a_further_server_without_the_lab_s_root_is_refused_with_it_joins(maia: Box) -> None:
+def test_a_further_server_without_the_lab_s_root_or_the_agents_token_is_refused_with_both_it_joins(maia: Box) -> None:
     maia.settings({**VALA, "NODE": "vala-2", "FIRST": "no"})
     assert "/etc/ilmarin/ca.crt is missing" in maia.refuses("token", code=2)
     maia.write("/etc/ilmarin/ca.crt", "a certificate")
+    assert "/var/lib/ilmarin/k3s-agent-token is missing" in maia.refuses("token", code=2)
+    maia.write("/var/lib/ilmarin/k3s-agent-token", "ab" * 16)
     maia.write("/run/ready", "ok")
     maia.works("token")
     assert "restart --no-block k3s" in said(maia)

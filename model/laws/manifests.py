@@ -167,7 +167,12 @@ def no_known_secrets(env: Environment, tree: Tree) -> Iterator[Breach]:
 
 
 def _secrets(holder: dict[Any, Any]) -> Iterator[tuple[str, str]]:
-    """(key, value) of what a mapping calls a secret: its keys, and a container's `{name: …, value: …}`."""
+    """(key, value) of what a mapping calls a secret: its keys, and a container's `{name: …, value: …}`.
+
+    An ExternalSecret's `secretKey` names a key, and what is in it is in the vault.
+    """
+    if "remoteRef" in holder:
+        return
     pairs = [*holder.items(), (holder.get("name"), holder.get("value"))]
     for key, value in pairs:
         if isinstance(key, str) and isinstance(value, (str, int)) and SECRET_KEY.fullmatch(key):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from foresight import edits, edits_of_nodes, edits_of_versions, effects
+from foresight import edits, edits_of_nodes, edits_of_services, edits_of_versions, effects
 from foresight.fields import Field, Reboot, changed, reboot
 from foresight.machine_configuration import documents
 from foresight.steps import Step, breaches, steps
@@ -17,7 +17,7 @@ from model.laws.versions import minor
 from model.plan import Plan
 from model.talos import ClusterNodePlan, ClusterPlan
 
-RULES = (edits, edits_of_nodes, edits_of_versions)
+RULES = (edits, edits_of_nodes, edits_of_services, edits_of_versions)
 """Every module that holds rules: importing one enters them."""
 Touch = Literal["changes", "joins", "leaves", "goes", "stays"]
 

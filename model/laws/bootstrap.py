@@ -150,6 +150,19 @@ def netbooting_pi_is_known(env: Environment) -> Iterator[Breach]:
             yield Breach(f"hardware.{name}.board", message, hint, f"bootstrap.nodes.{names[0]}.boot")
 
 
+@law("bootstrap-link", unless=("hardware-class-unknown",))
+def netbooted_pi_has_the_kernels_link(env: Environment) -> Iterator[Breach]:
+    """The network card of a Pi that boots from the network is eth0: its root hangs on the link before anybody could
+    name it otherwise (`net.ifnames=0`), and k3s is told to go by that name."""
+    without_card = {pi.hardware: name for name, pi in pis(env) if "sd" not in pi.boot}
+    for class_name, pi_name in without_card.items():
+        hardware = env.hardware.get(class_name)
+        if hardware and hardware.firmware == "raspberry-pi" and hardware.nics[0] != "eth0":
+            message = f"{pi_name} boots from the network, where its card is eth0; its class says {hardware.nics[0]}"
+            hint = "write nics: [eth0]; or give it an SD card, whose system calls the card as you say"
+            yield Breach(f"hardware.{class_name}.nics.0", message, hint, f"bootstrap.nodes.{pi_name}.boot")
+
+
 @law("network-netboot-vlan", unless=("network-vlan-unknown",))
 def boot_services_stand_with_the_pis(env: Environment) -> Iterator[Breach]:
     """The boot services' VIP is in the VLAN of the Pis that hold it."""

@@ -41,6 +41,19 @@ def test_an_edit_that_goes_through_is_exit_code_0(edited: Any) -> None:
     assert "upgrades valinor-1 from Talos v1.12.4 to v1.13.1" in result.stdout
 
 
+def test_the_hand_over_of_boots_says_who_serves_when_and_what_is_done_outside(edited: Any, tmp_path: Path) -> None:
+    before = tmp_path / "before.yaml"
+    before.write_text(Path(edited(network__netboot__served_by="workstation")).read_text())
+    said = " ".join(lab("impact", str(before), "--to", "homelab").stdout.split())
+    for words in (
+        "passes from the workstation, 192.168.1.66, to the bootstrap cluster, 192.168.1.59",
+        "maia-1 and maia-2 run from a root there until they boot again",
+        "end dnsmasq on the workstation; the router's option 66 to 192.168.1.59; `pulumi up`",
+        "changed ea-files-dnsmasq",
+    ):
+        assert words in said
+
+
 def test_no_edit_is_said_in_words() -> None:
     result = lab("impact", "homelab", "--to", "homelab")
     assert result.exit_code == 0

@@ -24,6 +24,13 @@ OPEN = ("x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource"
 Schema = Mapping[str, Any]
 
 
+class Loader(yaml.CSafeLoader):
+    """PyYAML's, and an equals sign is a string: Alertmanager's definitions have one in an enum."""
+
+
+Loader.add_constructor("tag:yaml.org,2002:value", yaml.CSafeLoader.construct_yaml_str)
+
+
 def _go() -> str:
     go = shutil.which("go")
     if go is None and os.environ.get("CI") == "true":
@@ -56,7 +63,7 @@ def schemas(group: str) -> Mapping[tuple[str, str], Schema]:
         assert files, f"{folder} holds no definition"
         for text in (file.read_text(encoding="utf-8") for file in files):
             if f"group: {group}" in text:
-                for document in yaml.load_all(text, Loader=yaml.CSafeLoader):  # definitions are long
+                for document in yaml.load_all(text, Loader=Loader):  # definitions are long
                     found.update(_served(document or {}))
     return found
 

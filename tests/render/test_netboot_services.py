@@ -3,10 +3,11 @@
 import re
 
 import pytest
+import yaml
 
 from model.netboot import TALOS_ARGUMENTS, arguments
 from render import boot_files, dnsmasq, ipxe, nfs, nginx, pi_boot, pi_card
-from tests.labs import SHIPPED, planned, raw, shipped_plan
+from tests.labs import ROOT, SHIPPED, planned, raw, shipped_plan
 
 PLAN = shipped_plan("homelab")
 NETWORK = PLAN.network
@@ -232,3 +233,18 @@ def test_every_address_that_anything_uses_stands_in_the_one_table(lab: str) -> N
     used = set(re.findall(r"(?<![\d.])\d+\.\d+\.\d+\.\d+(?![\d.])", text))
     own = {one for one in used if one.startswith("127.") or one == "0.0.0.0"}  # a machine's words for itself
     assert used - own <= free | ranges | nets | proposed
+
+
+def test_dnsmasq_and_with_it_the_netboot_address_leaves_a_vala_that_is_dead() -> None:
+    """A toleration of everything tolerates `unreachable:NoExecute`, too, and for ever: the pod would be bound to it.
+    Of a DaemonSet that is right, and Kubernetes says it itself; a Deployment's one pod is needed elsewhere."""
+    folders = ROOT / "gitops" / "homelab" / "ainur"
+    bodies = [body for path in folders.rglob("*.yaml") for body in yaml.safe_load_all(path.read_text()) if body]
+    seen = 0
+    for body in bodies:
+        if body.get("kind") in ("Deployment", "StatefulSet"):
+            for one in body["spec"]["template"]["spec"].get("tolerations") or ():
+                seen += 1
+                bound = one.get("effect") in (None, "NoExecute") and "tolerationSeconds" not in one
+                assert not bound or one.get("key"), f"{body['metadata']['name']} stays on a dead node for ever"
+    assert seen, "dnsmasq's is one"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model.closure.things import CLUSTER_WIDE, App, Held
+from model.environment import Environment
 from model.tree import SHARED, Chart, Tree, charts_of, documents, release_of
 
 KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
@@ -34,6 +35,11 @@ def mapping(value: object) -> Mapping[str, Any]:
 def items(value: object) -> list[Any]:
     """A value that is a list, else an empty one."""
     return value if isinstance(value, list) else []
+
+
+def said(env: Environment, file: str) -> str:
+    """A file as the checkout has it."""
+    return f"gitops/{file.removeprefix('../')}" if file.startswith("../") else f"gitops/{env.name}/{file}"
 
 
 def kustomization(tree: Tree, folder: str) -> str | None:

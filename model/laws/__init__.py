@@ -38,6 +38,7 @@ from model.laws import (
     ports,
     power,
     ranges,
+    routes,
     services,
     serving,
     settings,
@@ -94,6 +95,7 @@ REALMS = (
     handover,
     flux_needs,
     services,
+    routes,
 )
 """Every module that holds laws."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from model.closure.clusters import closure
 from model.closure.graph import Graph
+from model.closure.reading import said
 from model.closure.standing import PROGRAM, served, written
 from model.closure.things import DEFAULT_CLASS, KIND, Brought, Held, Need, Thing
 from model.environment import Environment
@@ -36,11 +37,6 @@ def graphs(env: Environment, tree: Tree) -> list[Graph]:
 def place(graph: Graph) -> str:
     """Where a finding about a cluster's folders stands."""
     return f"gitops.clusters.{graph.cluster}"
-
-
-def said(env: Environment, file: str) -> str:
-    """A file as the checkout has it."""
-    return f"gitops/{file.removeprefix('../')}" if file.startswith("../") else f"gitops/{env.name}/{file}"
 
 
 def unmet(graph: Graph) -> Iterator[Need]:

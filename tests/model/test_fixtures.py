@@ -10,7 +10,7 @@ REPEATED = (
     *("git-mirror-upstream", "gitops-cilium-parted", "gitops-host-outside", "gitops-host-zone", "gitops-need-missing"),
     *("oidc-issuer", "bootstrap-service-address", "network-netboot-held"),
     *("gitops-mirror-name", "gitops-mirror-missing", "gitops-approver-names", "gitops-approver-subnets"),
-    "gitops-metrics-unsigned",
+    *("gitops-metrics-unsigned", "route-inside-unpublished"),
 )
 """Codes of what stands in the folders and in the stack file alike, or follows from it."""
 

@@ -2,6 +2,10 @@
 
 import pytest
 
+from model.environment import Environment
+from model.routes import dns
+from model.routes.proof import prove
+from tests.labs import raw, tree
 from tests.real.netboot.site import ELSEWHERE, Site
 
 pytestmark = pytest.mark.real
@@ -33,6 +37,18 @@ def test_every_application_of_ainur_has_its_name_without_being_listed(proxy_site
         assert _dig(proxy_site, f"{name}.{bootstrap.apps_zone}", "A") == ["NOERROR", bootstrap.ingress]
     assert _dig(proxy_site, bootstrap.apps_zone, "A") == ["NOERROR", bootstrap.vip], "the zone's own name is its API's"
     assert _dig(proxy_site, f"dex.{bootstrap.apps_zone}", "AAAA") == ["NOERROR"], "musl takes NXDOMAIN here for all"
+
+
+def test_what_the_proof_says_of_the_inside_is_what_dnsmasq_answers(proxy_site: Site) -> None:
+    found = prove(Environment.model_validate(raw("homelab")), tree("homelab"))
+    assert found
+    ours = [one for one in found.chains if one.host.endswith(f".{ZONE}")]
+    assert len(ours) > 5, "Ainur's applications have names"
+    for chain in ours:
+        told = dns.inside(found.ground.env, chain.host, found.ground.attached, found.ground.zone)
+        assert _dig(proxy_site, chain.host, "A") == ["NOERROR", *(one.address for one in told)], chain.host
+    assert dns.inside(found.ground.env, f"nobody.{ZONE}", (), found.ground.zone) == ()
+    assert _dig(proxy_site, f"nobody.{ZONE}", "A") == ["NXDOMAIN"]
 
 
 def test_names_are_the_same_in_any_case(proxy_site: Site) -> None:

@@ -130,6 +130,17 @@ def dependencies_are_awaited(env: Environment, tree: Tree) -> Iterator[Breach]:
                 yield Breach(f"gitops.clusters.{cluster}", message, "give it wait: true")
 
 
+@tree_law("gitops-flux-orphan")
+def a_category_taken_out_leaves_its_data(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """A Kustomization of Flux' root that prunes lets go of its objects when it is taken out itself: else the file's
+    deletion, or a slip in its name, deletes every volume that it applied."""
+    for cluster, _, _ in flux(env):
+        for name, (file, spec) in roots(tree, cluster).items():
+            if spec.get("prune") is True and spec.get("deletionPolicy") != "Orphan":
+                message = f"{file}: whoever takes {name} out deletes all that it applied, volumes and their data too"
+                yield Breach(f"gitops.clusters.{cluster}", message, "give it deletionPolicy: Orphan")
+
+
 @tree_law("gitops-flux-source")
 def source_is_the_environments(env: Environment, tree: Tree) -> Iterator[Breach]:
     """Flux fetches what the environment names, and every Kustomization takes it from there."""

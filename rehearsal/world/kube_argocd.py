@@ -31,6 +31,9 @@ from rehearsal.world.kube_cluster import Body, Cluster
 
 _ARGO = "argocd"
 _HERE = ("https://kubernetes.default.svc", "in-cluster")
+_CASCADE = "resources-finalizer.argocd.argoproj.io"
+"""Held by it, an Application takes along all that it applied. Its set gives it to each, unless it preserves resources
+(Argo CD, ``applicationset/utils/utils.go``, ``RenderTemplateParams``)."""
 _EXPRESSION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")
 
 
@@ -63,7 +66,11 @@ def keep_applications(cluster: Cluster) -> None:
         cluster.set_status(found, {"conditions": [condition]})
         _keep(cluster, found, wanted)
     for found in cluster.objects("Application"):
-        cluster.set_status(found, _state_of(cluster, found))
+        if "deletionTimestamp" in found["metadata"]:
+            kube_sync.end(cluster, found["metadata"]["name"])
+            cluster.hold(found, _CASCADE, held=False)
+        else:
+            cluster.set_status(found, _state_of(cluster, found))
 
 
 def trouble_of(found: Body) -> str | None:
@@ -96,7 +103,10 @@ def _keep(cluster: Cluster, owner: Body, wanted: list[Body]) -> None:
     for body in wanted:
         reference = {"apiVersion": owner["apiVersion"], "kind": "ApplicationSet", "name": owner["metadata"]["name"]}
         body["metadata"]["ownerReferences"] = [reference | {"uid": uid, "controller": True}]
-        cluster.place(body, _ARGO)
+        made = cluster.place(body, _ARGO)
+        preserved = (owner["spec"].get("syncPolicy") or {}).get("preserveResourcesOnDeletion")
+        if "deletionTimestamp" not in made["metadata"]:
+            cluster.hold(made, _CASCADE, held=not preserved)
     for found in cluster.objects("Application", owner["metadata"]["namespace"]):
         owners = [each["uid"] for each in found["metadata"].get("ownerReferences") or ()]
         if uid in owners and found["metadata"]["name"] not in names:

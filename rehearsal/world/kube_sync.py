@@ -142,6 +142,11 @@ def _within(wanted: Any, live: Any) -> bool:
     return bool(wanted == live)
 
 
+def end(cluster: Cluster, application: str) -> None:
+    """An application is deleted with all that it applied."""
+    _prune(cluster, application, set())
+
+
 def _prune(cluster: Cluster, application: str, kept: set[tuple[str, str | None, str]]) -> None:
     for body in list(cluster.written_by(MANAGER)):
         if _owner(body) == application and _place(body) not in kept:

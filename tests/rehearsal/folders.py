@@ -40,6 +40,7 @@ def application_set(**over: Any) -> dict[str, Any]:
     return {
         "goTemplate": True,
         "goTemplateOptions": ["missingkey=error"],
+        "syncPolicy": {"preserveResourcesOnDeletion": over.get("preserved", True)},
         "generators": [{"git": generator | over.get("generator", {})}],
         "template": {"metadata": {"name": over.get("name", "{{ .path.basename }}")}, "spec": spec},
     }

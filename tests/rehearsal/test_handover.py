@@ -140,6 +140,28 @@ def test_an_app_is_a_new_folder_and_nothing_else(standing: Callable[[str], Own])
     assert applications(life) == before
 
 
+def test_a_category_that_is_taken_out_leaves_what_it_runs_and_its_data(standing: Callable[[str], Own]) -> None:
+    """Of an ApplicationSet that preserves nothing the volume would go, and with it the data."""
+    life = standing("shire")
+    folder = life.own("hobbiton/garden/flowers")
+    folder.mkdir()
+    claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: { name: seeds }\n"
+    claim += (
+        "spec: { storageClassName: local, accessModes: [ReadWriteOnce], resources: { requests: { storage: 1Gi } } }\n"
+    )
+    for name, text in (APP | {"seeds.yaml": claim}).items():
+        (folder / name).write_text(text.replace("[flowers.yaml]", "[flowers.yaml, seeds.yaml]"))
+    life.change(lambda world: world.kubernetes.clusters["hobbiton"].work())
+    assert life.cluster().get("PersistentVolumeClaim", "garden", "seeds") is not None
+    life.file.write_text(life.file.read_text().replace("[garden, platform]", "[platform]"))
+    shutil.rmtree(life.own("hobbiton/garden"))
+    gone = touched(life.run("up"))
+    assert gone == {"gitops-apps-hobbiton-garden": "delete", "gitops-project-hobbiton-garden": "delete"}
+    assert "flowers" not in applications(life)
+    for kind, name in (("PersistentVolumeClaim", "seeds"), ("Deployment", "flowers")):
+        assert life.cluster().get(kind, "garden", name) is not None
+
+
 def test_an_app_with_a_slip_is_told_before_it_is_pushed(standing: Callable[[str], Own]) -> None:
     life = standing("shire")
     folder = life.own("hobbiton/garden/flowers")

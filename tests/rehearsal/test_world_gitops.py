@@ -62,6 +62,25 @@ def test_applications_follow_the_folders_and_go_with_their_set(tmp_path: Path):
     assert cluster.objects("Application") == []
 
 
+@pytest.mark.parametrize("preserved", [True, False])
+@pytest.mark.parametrize("goes", ["set", "folder"])
+def test_what_an_application_applied_goes_with_it_unless_its_set_preserves_resources(
+    tmp_path: Path, goes: str, preserved: bool
+):
+    root = tree(tmp_path, "apps/one")
+    claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    hold(root, "one", body("PersistentVolumeClaim", "data", spec=claim))
+    cluster, _ = with_argo(root, preserved=preserved)
+    assert cluster.get("PersistentVolumeClaim", "apps", "data") is not None
+    if goes == "set":
+        cluster.delete("ApplicationSet", "argocd", "apps")
+    else:
+        (root / "gitops/lab/main/apps/one").rename(root / "gone")
+        cluster.work()
+    assert cluster.objects("Application") == []
+    assert (cluster.get("PersistentVolumeClaim", "apps", "data") is not None) is preserved
+
+
 @pytest.mark.parametrize(
     ("over", "trouble"),
     [

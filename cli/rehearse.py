@@ -18,6 +18,7 @@ from cli.console import complain, console
 from cli.engine import EngineMissing, find_engine
 from cli.progress import RunProgress, by_realm
 from cli.stack_files import ROOT, StackFile
+from model.edge import EdgePlan
 from model.plan import plan
 from rehearsal.crash import ROUNDS, advised
 from rehearsal.engine import EngineTrouble
@@ -28,6 +29,8 @@ from rehearsal.report import durations_in, forecast, plain_outputs, protected
 from rehearsal.stack_copy import NotAStackFile
 from rehearsal.standing import retired, unwell
 from rehearsal.world_process import WorldTrouble
+from stacks.in_the_way import refused
+from stacks.resuming import Advice
 
 RACKS = ROOT / ".rack"
 
@@ -43,6 +46,8 @@ class Rehearsal:
     stack: str
     leftovers: set[str]
     """What the plan says that a destroy leaves standing."""
+    edge: EdgePlan
+    """What the plan has at Cloudflare."""
     started: float = field(default_factory=time.monotonic)
     told: set[Diagnostic] = field(default_factory=set)
     """Warnings already shown: the same one comes back with every run."""
@@ -115,7 +120,7 @@ class Rehearsal:
         """The verb, again and again, with what a person would type in between after a cut."""
         run = self.run(verb)
         for _ in range(ROUNDS):
-            told = [] if run.well else advised(self.rack, run)
+            told = [] if run.well else [*advised(self.rack, run), *self.in_the_way(run)]
             if not told:
                 return run
             for one in told:
@@ -124,11 +129,18 @@ class Rehearsal:
             run = self.run(verb)
         return run
 
+    def in_the_way(self, run: Run) -> list[Advice]:
+        """What to type for names that somebody else took first."""
+        return refused(self.edge, self.rack.state(), [(error.subject, error.message) for error in run.errors()])
+
     def ended(self, run: Run) -> int:
         """The exit code of a run that did not go well, and how to go on."""
         told = advised(self.rack, run)
         if told:
             rehearsed.advice(self.out, told, self.stack)
+        strangers = [] if told else self.in_the_way(run)
+        if strangers:
+            rehearsed.in_the_way(self.out, strangers, self.stack)
         rehearsed.how_to_go_on(self.out, self.stack, self.rack.folder.path, run)
         return STOPPED if run.stopped else REFUSED
 
@@ -140,14 +152,14 @@ def rehearse(stack: StackFile, verb: Verb | None, *, fresh: bool, unprotect: boo
     if checked.environment is None or not checked.sound:
         show(console(stderr=True), stack, [one for one in checked.findings if one.grade == "error"])
         return REFUSED
-    leftovers = set(plan(checked.environment, checked.tree).leftovers)
+    planned = plan(checked.environment, checked.tree)
     typed = f"rehearse {stack.stack}{f' {verb}' if verb else ''}"
     rehearsed.banner(out, stack.stack, RACKS / stack.rack)
     try:
         lab = Lab(stack.stack, stack.path, stack.gitops(), ROOT / "__main__.py", stack.rack)
         binary = find_engine()
         with open_rack(RACKS, lab, binary, fresh=fresh or verb is None, doing=typed) as rack:
-            rehearsal = Rehearsal(rack, out, stack.typed, leftovers)
+            rehearsal = Rehearsal(rack, out, stack.typed, set(planned.leftovers), planned.edge)
             return rehearsal.step(verb, unprotect=unprotect, resume=resume) if verb else rehearsal.whole()
     except NotAStackFile as refusal:
         complain(f"{stack.path} {refusal}.")

@@ -229,6 +229,15 @@ def advice(out: Console, told: Sequence[Advice], stack: str) -> None:
     say(out, f"Then `pulumi up`. On this rack, ./lab rehearse {stack} up --resume types it and goes on.")
 
 
+def in_the_way(out: Console, told: Sequence[Advice], stack: str) -> None:
+    """What a person types when somebody else has the name already; here `--resume` types it."""
+    out.print()
+    say(out, "Somebody was first, and what they have was not touched. On real machines, look, choose, and type:")
+    for one in told:
+        typed(out, one, "")
+    say(out, f"Then `pulumi up`. On this rack, ./lab rehearse {stack} up --resume takes it over and goes on.")
+
+
 def typed(out: Console, one: Advice, trouble: str) -> None:
     """The commands for one resource, word for word, and what they printed when they failed."""
     say(out, f"{one.name}: {one.why}", indent=4)

@@ -19,6 +19,16 @@ GATEWAYS = "iluvatar:edge:Gateways"
 CLOUDFLARE = "iluvatar:edge:Cloudflare"
 
 
+def record_resource(name: str) -> str:
+    """The logical name of a public name's record."""
+    return f"edge-record-{name.replace('*', 'wildcard').replace('.', '-')}"
+
+
+def tunnel_resource(name: str) -> str:
+    """The logical name of a tunnel."""
+    return f"edge-tunnel-{name}"
+
+
 class Gateways(pulumi.ComponentResource):
     """The controller and its gateways."""
 
@@ -126,7 +136,7 @@ class Cloudflare(pulumi.ComponentResource):
             "configSrc": "cloudflare",
             "tunnelSecret": secret.base64,
         }
-        tunnel = cloudflare.Tunnel(f"edge-tunnel-{plan.name}", properties, opts)
+        tunnel = cloudflare.Tunnel(tunnel_resource(plan.name), properties, opts)
         rules = {"accountId": account, "tunnelId": tunnel.id, "config": {"ingresses": ingress(plan)}}
         cloudflare.TunnelConfig(f"edge-tunnel-rules-{plan.name}", rules, opts)
         made = pulumi.Output.all(tunnel.id, secret.base64)
@@ -134,7 +144,6 @@ class Cloudflare(pulumi.ComponentResource):
         return tunnel.id.apply(lambda identity: f"{identity}.cfargotunnel.com")
 
     def _record(self, plan: RecordPlan, target: pulumi.Output[str] | None) -> None:
-        key = plan.name.replace("*", "wildcard").replace(".", "-")
         properties = {
             "zoneId": self._plan.zone_id,
             "name": plan.name,
@@ -146,7 +155,7 @@ class Cloudflare(pulumi.ComponentResource):
         }
         # Cloudflare refuses two types at one name: the old one goes first
         opts = pulumi.ResourceOptions(parent=self, provider=self._provider, delete_before_replace=True)
-        cloudflare.DnsRecord(f"edge-record-{key}", properties, opts)
+        cloudflare.DnsRecord(record_resource(plan.name), properties, opts)
 
     def _setting(self, name: str, value: str) -> None:
         properties = {"zoneId": self._plan.zone_id, "settingId": name, "value": value}

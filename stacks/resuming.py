@@ -25,7 +25,7 @@ Doing = Literal["creating", "changing"]
 """What a run was cut off doing to a resource; `changing` is updating or deleting it."""
 
 CLOUDFLARE_API = "https://api.cloudflare.com/client/v4"
-_TOKEN_AS_HEADER = "pulumi config get cloudflareApiToken | sed 's/^/Authorization: Bearer /'"  # on stdin, never in argv
+TOKEN_AS_HEADER = "pulumi config get cloudflareApiToken | sed 's/^/Authorization: Bearer /'"  # on stdin, never in argv
 _FIRST_ID = """python3 -c 'import json, sys; print(json.load(sys.stdin)["result"][0]["id"])'"""
 _KUBECONFIG = (
     'python3 -c \'import json, sys; all = json.load(sys.stdin)["deployment"]["resources"];'
@@ -92,31 +92,32 @@ def _answers(resource: Resource, doing: Doing) -> Iterator[Answer]:
 
 
 def _told(answer: Answer, resource: Resource) -> Advice:
-    return Advice(_name(resource["urn"]), answer.sign, answer.why, answer.commands(resource))
+    return Advice(name_of(resource["urn"]), answer.sign, answer.why, answer.commands(resource))
 
 
-def _name(urn: str) -> str:
+def name_of(urn: str) -> str:
+    """The logical name in a URN."""
     return urn.split("::", 3)[-1]
 
 
-def _import(resource: Resource, identity: str) -> str:
-    """The import that gives the state what the cut run had made: same name, parent and provider as the program's."""
-    words = ["pulumi", "import", resource["type"], _name(resource["urn"])]
+def import_line(resource: Resource, identity: str) -> str:
+    """The import that gives the state what is there: same name, parent and provider as the program's."""
+    words = ["pulumi", "import", resource["type"], name_of(resource["urn"])]
     line = f"{shlex.join(words)} {identity}"
     if resource.get("parent"):
-        line += f" --parent {shlex.quote(_name(resource['parent']) + '=' + resource['parent'])}"
+        line += f" --parent {shlex.quote(name_of(resource['parent']) + '=' + resource['parent'])}"
     if resource.get("provider"):
         urn = resource["provider"].rpartition("::")[0]
-        line += f" --provider {shlex.quote(_name(urn) + '=' + urn)}"
+        line += f" --provider {shlex.quote(name_of(urn) + '=' + urn)}"
     return f"{line} --protect=false --generate-code=false --yes"
 
 
 def _bootstrap(resource: Resource) -> tuple[str, ...]:
-    return (_import(resource, "machine_bootstrap"),)
+    return (import_line(resource, "machine_bootstrap"),)
 
 
 def _release(resource: Resource) -> tuple[str, ...]:
-    return (_import(resource, shlex.quote(f"{resource['inputs']['namespace']}/{resource['inputs']['name']}")),)
+    return (import_line(resource, shlex.quote(f"{resource['inputs']['namespace']}/{resource['inputs']['name']}")),)
 
 
 def _half_a_release(resource: Resource) -> tuple[str, ...]:
@@ -135,10 +136,15 @@ def _half_an_upgrade(resource: Resource) -> tuple[str, ...]:
     )
 
 
+def asked_of_cloudflare(address: str, query: Mapping[str, str], reading: str) -> str:
+    """The pipe that asks Cloudflare for a list and gives it to `reading`; the token is in no argument."""
+    asked = shlex.quote(f"{CLOUDFLARE_API}/{address}?{urlencode(query)}")
+    return f"{TOKEN_AS_HEADER} | curl --silent --show-error --header @- {asked} | {reading}"
+
+
 def _found(address: str, query: Mapping[str, str]) -> str:
     """The line that asks Cloudflare for an id by name and keeps it in $ID."""
-    asked = shlex.quote(f"{CLOUDFLARE_API}/{address}?{urlencode(query)}")
-    return f"ID=$({_TOKEN_AS_HEADER} | curl --silent --show-error --header @- {asked} | {_FIRST_ID})"
+    return f"ID=$({asked_of_cloudflare(address, query, _FIRST_ID)})"
 
 
 def _record(resource: Resource) -> tuple[str, ...]:
@@ -147,13 +153,13 @@ def _record(resource: Resource) -> tuple[str, ...]:
     if told["type"] != "CNAME":  # of which a name has one at most
         query["content"] = told["content"]
     zone = told["zoneId"]
-    return _found(f"zones/{zone}/dns_records", query), _import(resource, f'"{zone}/$ID"')
+    return _found(f"zones/{zone}/dns_records", query), import_line(resource, f'"{zone}/$ID"')
 
 
 def _tunnel(resource: Resource) -> tuple[str, ...]:
     account, name = resource["inputs"]["accountId"], resource["inputs"]["name"]
     find = _found(f"accounts/{account}/cfd_tunnel", {"name": name, "is_deleted": "false"})
-    return find, _import(resource, f'"{account}/$ID"')
+    return find, import_line(resource, f'"{account}/$ID"')
 
 
 BOOTSTRAP = "talos:machine/bootstrap:Bootstrap"
@@ -186,7 +192,7 @@ ANSWERS = (
     Answer(
         RECORD,
         "error 81053 or 81058",
-        r"\b8105[38]\b|(?i:record (?:with that host )?already exists)",
+        r"\b8105[3478]\b|(?i:record (?:with (?:that host|those settings) )?already exists)",
         "Cloudflare has the record: find its id and give it to the state.",
         _record,
     ),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from model.cloudflare_tokens import PROGRAM
 from model.document import SECRETS
 from model.environment import Environment
 from model.findings import Finding
@@ -38,7 +39,7 @@ _SSH_KEY, _CLOUDFLARE, _AGE, _LOGIN, _CREDENTIALS, _TOKEN = SECRETS
 
 CLOUDFLARE = SecretKey(
     _CLOUDFLARE,
-    "an API token with DNS:Edit and Zone Settings:Edit on the zone, Cloudflare Tunnel:Edit on the account",
+    f"an API token with {PROGRAM.spelled}",
     "0" * 40,
 )
 SSH_KEY = SecretKey(

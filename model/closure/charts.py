@@ -193,7 +193,6 @@ CHARTS: dict[str, Facts] = {
     "omni": Facts("siderolabs/omni, deploy/helm"),
     "metrics-server": Facts("kubernetes-sigs/metrics-server, charts/metrics-server"),
     "kubelet-csr-approver": Facts("postfinance/kubelet-csr-approver, charts/kubelet-csr-approver"),
-    "kubelet-csr-approver": Facts("postfinance/kubelet-csr-approver, charts/kubelet-csr-approver"),
     "reloader": Facts("stakater/Reloader, deployments/kubernetes/chart/reloader"),
     "alloy": Facts("grafana/alloy, operations/helm/charts/alloy", {"monitoring.grafana.com": "PodLogs"}),
     "k8s-monitoring": Facts("grafana/k8s-monitoring-helm, charts/k8s-monitoring", {"collectors.grafana.com": "Alloy"}),
@@ -236,7 +235,7 @@ def asks(chart: Chart) -> Iterator[Thing]:
 
 
 def _classes(chart: Chart) -> Iterator[Thing]:
-    """StorageClasses that a chart makes as its values say."""
+    """Classes of volumes and snapshots that a chart makes as its values say."""
     values = chart.values
     if chart.name == "longhorn":
         yield from (Thing("StorageClass", "", name) for name in ("longhorn", "longhorn-static"))
@@ -246,6 +245,10 @@ def _classes(chart: Chart) -> Iterator[Thing]:
     stated += [mapping(one) for one in items(values.get("storageClasses"))]
     for pool in ("cephBlockPools", "cephFileSystems", "cephObjectStores"):
         stated += [mapping(mapping(one).get("storageClass")) for one in items(values.get(pool))]
+    for key in ("cephBlockPoolsVolumeSnapshotClass", "cephFileSystemVolumeSnapshotClass"):
+        snapshots = mapping(values.get(key))
+        if snapshots.get("enabled") is True:
+            yield Thing("VolumeSnapshotClass", "", str(snapshots.get("name")))
     for one in stated:
         if one.get("name") and one.get("enabled", True):
             yield Thing("StorageClass", "", str(one["name"]))

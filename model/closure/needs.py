@@ -173,6 +173,17 @@ def _subjects(value: Any, namespace: str, _kind: str) -> Found:
             yield Thing("ServiceAccount", _text(told.get("namespace")) or namespace, _text(told.get("name")))
 
 
+def _snapshot_class(value: Any, _namespace: str, kind: str) -> Found:
+    if kind == "Cluster":
+        yield Thing("VolumeSnapshotClass", "", _text(mapping(value).get("className")))
+
+
+def _restic(value: Any, namespace: str, kind: str) -> Found:
+    """VolSync's `repository` is a Secret that says where the repository is, and how it is opened."""
+    if kind in ("ReplicationSource", "ReplicationDestination"):
+        yield Thing("Secret", namespace, _text(mapping(value).get("repository")))
+
+
 _FLUX_SOURCES = ("OCIRepository", "GitRepository", "HelmRepository", "HelmChart", "Bucket")
 FIELDS: dict[str, Callable[[Any, str, str], Found]] = {
     # Pods
@@ -213,6 +224,11 @@ FIELDS: dict[str, Callable[[Any, str, str], Found]] = {
     "cert-manager.io/cluster-issuer": _class("ClusterIssuer"),
     "cert-manager.io/issuer": _plain("Issuer"),
     "secretStoreRef": _told_kind("SecretStore", "SecretStore", "ClusterSecretStore"),
+    # Volumes' copies: VolSync, CloudNativePG
+    "sourcePVC": _plain("PersistentVolumeClaim"),
+    "volumeSnapshotClassName": _class("VolumeSnapshotClass"),
+    "volumeSnapshot": _snapshot_class,
+    "restic": _restic,
     # Flux
     "sourceRef": _told_kind("", *_FLUX_SOURCES),
     "chartRef": _told_kind("", *_FLUX_SOURCES),

@@ -11,6 +11,7 @@ REPEATED = (
     *("oidc-issuer", "bootstrap-service-address", "network-netboot-held"),
     *("gitops-mirror-name", "gitops-mirror-missing", "gitops-approver-names", "gitops-approver-subnets"),
     *("gitops-metrics-unsigned", "route-inside-unpublished"),
+    *("storage-ceph-disks", "storage-class-default", "storage-local-folder", "storage-nfs-volume"),
 )
 """Codes of what stands in the folders and in the stack file alike, or follows from it."""
 

@@ -23,12 +23,16 @@ ROOMS = (
     "world/hosts.py",
     "world/host_*.py",
     "world/ssh.py",
+    "world/cloudflare*.py",
+    "world/kube_external_dns.py",
+    "world/kube_dns_settings.py",
+    "standins/cloudflare.py",
     "standins/talos*.py",
     "standins/command.py",
     "standins/shell.py",
 )
-"""Where each refusal must be heard: Talos, the owner's programs, SSH and commands, the Git mirror."""
-_SAYS_NO = frozenset({"Refusal", "Retried", "Failed", "InitFailed", "NoCel", "grpc_error"})
+"""Where each refusal must be heard: Talos, Cloudflare, the owner's programs, SSH and commands, the Git mirror."""
+_SAYS_NO = frozenset({"Refusal", "Retried", "Failed", "InitFailed", "NoCel", "grpc_error", "refused", "bad_request"})
 _LEAST = 8
 """Letters of what tells one refusal from another; shorter words are everybody's."""
 _TELLING = 16

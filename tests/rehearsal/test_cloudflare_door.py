@@ -116,5 +116,5 @@ def test_an_account_has_room_for_so_many_tunnels(at: Account):
     for number in range(1000):
         at.world.cloudflare.create_tunnel(TOKEN, ACCOUNT, {"name": f"t{number}"})
         at.world.clock.let_pass(1.0)
-    with pytest.raises(Aborted, match="this account has its 1000 tunnels"):
+    with pytest.raises(Aborted, match="Bad Request: this account has its 1000 tunnels"):
         at.engine.create(TUNNEL, **HOLE)

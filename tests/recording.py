@@ -60,6 +60,8 @@ class Registered:
     ignore_changes: tuple[str, ...]
     custom: bool
     version: str
+    secret_outputs: frozenset[str] = frozenset()
+    """What its provider gives back that the state must encrypt."""
 
 
 @dataclass
@@ -141,6 +143,7 @@ class _Monitor(mocks.MockMonitor):
             ignore_changes=tuple(request.ignoreChanges),
             custom=request.custom,
             version=request.version,
+            secret_outputs=frozenset(request.additionalSecretOutputs),
         )
         return response
 

@@ -24,8 +24,9 @@ def registered(program: Callable[[], Any]) -> dict[str, Registered]:
 
 
 def same(thin: Registered, full: Registered) -> None:
-    """Token, inputs with their secrets, and the plugin's version are the same."""
+    """Token, inputs with their secrets, the plugin's version and what comes back as a secret at least are the same."""
     assert (thin.type, thin.version) == (full.type, full.version)
+    assert full.secret_outputs & set(full.wire) <= thin.secret_outputs, "an input that comes back in clear"
     assert json.dumps(thin.wire, sort_keys=True) == json.dumps(full.wire, sort_keys=True)
 
 

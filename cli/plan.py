@@ -18,7 +18,7 @@ from cli.console import console, say, table, title
 from cli.stack_files import StackFile
 from model.ainur import BootstrapNodePlan, BootstrapPlan
 from model.catalogue import PI_PRICE_GBP
-from model.edge import EdgePlan
+from model.edge_plan import EdgePlan
 from model.environment import Environment
 from model.images import Image
 from model.plan import Plan

@@ -18,7 +18,7 @@ from cli.console import complain, console
 from cli.engine import EngineMissing, find_engine
 from cli.progress import RunProgress, by_realm
 from cli.stack_files import ROOT, StackFile
-from model.edge import EdgePlan
+from model.edge_plan import EdgePlan
 from model.plan import plan
 from rehearsal.crash import ROUNDS, advised
 from rehearsal.engine import EngineTrouble

@@ -17,7 +17,7 @@ from typing import Any
 
 from cli.check import judge
 from cli.stack_files import NoSuchStack, find
-from model.edge import EdgePlan
+from model.edge_plan import EdgePlan
 from model.plan import plan
 from stacks.in_the_way import told, unmade
 from stacks.resuming import CLEAR, Advice, all_advice, cut_off

@@ -10,7 +10,8 @@ from pulumi_command import local
 from pulumi_random import RandomBytes
 
 from components.bindings import cloudflare, helm, kubernetes
-from model.edge import TUNNEL_SECRET, EdgePlan, GatewayPlan, RecordPlan
+from model.edge import CERTIFICATES_NAMESPACE, TUNNEL_SECRET
+from model.edge_plan import EdgePlan, GatewayPlan, RecordPlan
 from model.tree import Chart
 from render import manifests
 from render.tunnel import ingress, let_go, token
@@ -55,7 +56,10 @@ class Gateways(pulumi.ComponentResource):
         body = manifests.namespace(chart.namespace)
         self.namespace = kubernetes.KubernetesObject(f"edge-namespace-{chart.namespace}", body, kept)
         controller = helm.seed("edge-envoy-gateway", chart, self._opts(self.namespace), adopted=adopted)
-        accepted = kubernetes.KubernetesObject("edge-gateway-class", manifests.gateway_class(), self._opts(controller))
+        body = manifests.envoy_proxy(self._namespace, announced=plan.announced)
+        proxy = kubernetes.KubernetesObject("edge-envoy-proxy", body, self._opts(controller))
+        body = manifests.gateway_class(self._namespace)
+        accepted = kubernetes.KubernetesObject("edge-gateway-class", body, self._opts(proxy))
         self.standing = [self._gateway(gateway, plan.domain, accepted) for gateway in plan.gateways]
         self.register_outputs({})
 
@@ -122,6 +126,16 @@ class Cloudflare(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=[handed]),
         )
         return [release]
+
+    def hand_dns_token(
+        self, token: pulumi.Input[str], provider: kubernetes.Provider, after: pulumi.Resource
+    ) -> list[pulumi.Resource]:
+        """Put cert-manager's own token where it reads it; both stay, for without it nothing is renewed."""
+        kept = pulumi.ResourceOptions(parent=self, provider=provider, retain_on_delete=True, depends_on=[after])
+        body = manifests.namespace(CERTIFICATES_NAMESPACE, "restricted")
+        place = kubernetes.KubernetesObject(f"edge-namespace-{CERTIFICATES_NAMESPACE}", body, kept)
+        kept = pulumi.ResourceOptions(parent=self, provider=provider, retain_on_delete=True, depends_on=[place])
+        return [kubernetes.KubernetesObject("edge-dns-token", manifests.dns_token(token), kept)]
 
     def _tunnel(self) -> pulumi.Output[str]:
         """Make the tunnel and its rules; returns the name that records point at."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from model.edge import EdgePlan
+from model.edge_plan import EdgePlan
 from model.gitops import GitopsClusterPlan
 from model.laws.words import listed
 from model.plan import Plan
@@ -47,6 +47,8 @@ def contents(decided: Plan) -> dict[str, Mapping[str, Any]]:
     if decided.cluster and decided.cni:
         found |= {f"cilium-{key}": body for key, body in manifests.announced(decided.cluster).items()}
         if decided.gateway_controller:
+            space = decided.gateway_controller.namespace
+            found["edge-envoy-proxy"] = manifests.envoy_proxy(space, announced=decided.edge.announced)
             for gateway in decided.edge.gateways:
                 body = manifests.gateway(gateway, decided.edge.domain, decided.gateway_controller.namespace)
                 found[f"edge-gateway-{gateway.name}"] = body

@@ -11,7 +11,7 @@ from typing import Literal
 
 from model.ainur import apps_zone
 from model.ea import Network, Rack
-from model.edge import InsidePlan, plan_inside
+from model.edge_plan import InsidePlan, plan_inside
 from model.environment import Environment
 from model.hardware import Arch
 from model.netboot import BootEntry, Discovery, NetbootPlan, ipxe_archive, pi_entries, pi_system

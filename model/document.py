@@ -15,6 +15,7 @@ from model.yaml_reader import Reader, Unreadable
 SECRETS = (
     "bootstrapSshKey",
     "cloudflareApiToken",
+    "cloudflareDnsToken",
     "sopsAgeKey",
     "registryLogin",
     "onepasswordCredentials",

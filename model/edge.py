@@ -3,7 +3,6 @@
 Owns the realm's shape. Refuses routes and certificates of single applications: they live beside the application.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import Field
@@ -16,6 +15,10 @@ WILDCARD_SECRET = "wildcard-tls"
 """Where cert-manager puts the wildcard certificate that the gateways serve."""
 PUBLISHED = ("external-dns.alpha.kubernetes.io/enabled", "true")
 """The label by which external-dns finds what it publishes: on public gateways, and on routes."""
+CERTIFICATES_NAMESPACE = "cert-manager"
+"""Where cert-manager runs, and reads its token at Cloudflare."""
+ENVOY_PROXY = "gateways"
+"""How Envoy's pods and Services are made, whichever gateway they are of."""
 DNS_TOKEN_SECRET = "cloudflare-api-token"
 """Where cert-manager and external-dns each read their own API token, key `token`, in their own namespace."""
 TUNNEL_SECRET = "cloudflared-token"
@@ -178,129 +181,6 @@ class Edge(Shape):
         return bool(self.tunnel or (self.direct and self.direct.proxied))
 
 
-@dataclass(frozen=True)
-class RecordPlan:
-    """A record at Cloudflare. Exactly one of `content` and `tunnel` is set."""
-
-    name: str
-    type: Literal["A", "CNAME"]
-    content: str | None
-    tunnel: bool
-    """Whether it points at the tunnel, whose id only the tunnel itself knows."""
-    proxied: bool
-
-
-@dataclass(frozen=True)
-class TunnelPlan:
-    """The tunnel and its rules, first match wins; the last is the catch-all."""
-
-    name: str
-    ingress: tuple[tuple[str | None, str, str | None], ...]
-    """(host name or None for all, service URL, TLS server name or None)."""
-
-
-@dataclass(frozen=True)
-class GatewayPlan:
-    """One gateway, pinned."""
-
-    name: str
-    address: str
-    hostname: str
-    audience: Literal["public", "lan"]
-
-
-@dataclass(frozen=True)
-class InsidePlan:
-    """The domain's names on the LAN."""
-
-    by: Literal["k8s-gateway", "ainur", "router"]
-    domain: str
-    address: str | None
-    """k8s-gateway: where the domain is forwarded to. ainur: where every name leads that is not in `names`."""
-    names: tuple[tuple[str, str], ...]
-    """(name, address) of what this program knows: gateways and records, sorted. What apps are called is Git's."""
-
-
-@dataclass(frozen=True)
-class EdgePlan:
-    """How a request arrives, every value decided. Sorted by name."""
-
-    domain: str
-    account_id: str | None
-    zone_id: str | None
-    gateways: tuple[GatewayPlan, ...]
-    records: tuple[RecordPlan, ...]
-    tunnel: TunnelPlan | None
-    zone_settings: tuple[tuple[str, str], ...]
-    """(setting's name at Cloudflare, value)."""
-
-
-def plan_edge(edge: Edge, domain: str) -> EdgePlan:
-    """Decide names, records and the tunnel's rules for a domain."""
-    gateways = tuple(
-        GatewayPlan(name, str(gateway.address), gateway.hostname, gateway.audience)
-        for name, gateway in sorted(edge.gateways.items())
-    )
-    records = _records(edge) if edge.cloudflare else []
-    return EdgePlan(
-        domain=domain,
-        account_id=edge.cloudflare.account_id if edge.cloudflare else None,
-        zone_id=edge.cloudflare.zone_id if edge.cloudflare else None,
-        gateways=gateways,
-        records=tuple(sorted(records, key=lambda record: record.name)),
-        tunnel=_tunnel(edge, domain) if edge.tunnel and edge.cloudflare else None,
-        zone_settings=_settings(edge.cloudflare.zone_settings) if edge.cloudflare else (),
-    )
-
-
-def plan_inside(edge: Edge, domain: str) -> InsidePlan | None:
-    """Who answers the domain on the LAN, and with what; None when nobody of ours was named."""
-    inside = edge.dns.inside
-    if inside is None:
-        return None
-    found = {gateway.hostname: str(gateway.address) for gateway in edge.gateways.values()}
-    found |= {record.name: str(edge.gateways[record.target].address) for record in edge.records}
-    every = edge.gateways[inside.gateway].address if inside.gateway else inside.address
-    return InsidePlan(inside.by, domain, str(every) if every else None, tuple(sorted(found.items())))
-
-
-def _settings(wanted: ZoneSettings) -> tuple[tuple[str, str], ...]:
-    found = sorted(wanted.model_dump().items())
-    return tuple((name, _word(value)) for name, value in found if value is not None)
-
-
-def _word(value: bool | str) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return value
-
-
-def _records(edge: Edge) -> list[RecordPlan]:
-    """Behind the tunnel a proxied CNAME to it, behind the router an A with its address, any other its own address."""
-    found = []
-    for name, gateway in edge.gateways.items():
-        found.append(_own(edge, name, gateway))
-    for record in edge.records:
-        target = edge.gateways[record.target].hostname
-        proxied = record.target == edge.entered and edge.proxied
-        found.append(RecordPlan(record.name, "CNAME", target, False, proxied))
-    return found
-
-
-def _own(edge: Edge, name: str, gateway: Gateway) -> RecordPlan:
-    if name != edge.entered:
-        return RecordPlan(gateway.hostname, "A", str(gateway.address), False, False)
-    if edge.direct:
-        return RecordPlan(gateway.hostname, "A", str(edge.direct.address), False, edge.direct.proxied)
-    return RecordPlan(gateway.hostname, "CNAME", None, True, True)
-
-
-def _tunnel(edge: Edge, domain: str) -> TunnelPlan | None:
-    if edge.tunnel is None:
-        return None
-    gateway = edge.gateways[edge.tunnel.gateway]
-    service = f"https://{edge.hops[edge.tunnel.via].address if edge.tunnel.via else gateway.address}:443"
-    names = (domain, f"*.{domain}")
-    # TLS picks the gateway's listener before the host is read: the domain's own is not the wildcard's
-    rules = tuple((name, service, name if name == domain else gateway.hostname) for name in names)
-    return TunnelPlan(edge.tunnel.name, (*rules, (None, "http_status:404", None)))
+def wants_dns_token(edge: Edge) -> bool:
+    """Whether cert-manager proves the domain at Cloudflare, with a token of its own."""
+    return edge.certificates is not None and edge.certificates.issuer == "letsencrypt" and bool(edge.gateways)

@@ -8,7 +8,7 @@ from pydantic import Field
 from model.ainur import Bootstrap
 from model.arda import Cluster
 from model.ea import Network
-from model.edge import Edge
+from model.edge import Edge, wants_dns_token
 from model.fields import Hostname, Name, Shape, Version
 from model.gitops import Gitops
 from model.hardware import HardwareClass
@@ -51,3 +51,10 @@ class Environment(Shape):
     """Where data lives."""
     gitops: Gitops | None = None
     """Left out: nothing is reconciled from Git."""
+
+    @property
+    def seeds_dns_token(self) -> bool:
+        """Whether cert-manager's token at Cloudflare is a secret of the stack: no store of secrets serves the apps."""
+        reconciled = self.gitops is not None and self.cluster is not None and self.cluster.name in self.gitops.clusters
+        stored = self.gitops is not None and self.gitops.secrets is not None
+        return reconciled and not stored and self.edge.cloudflare is not None and wants_dns_token(self.edge)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from model import onepassword
 from model.addresses import NetworkPlan, hosts, plan_network
 from model.ainur import BootstrapPlan, plan_bootstrap
-from model.edge import EdgePlan, plan_edge
+from model.edge import CERTIFICATES_NAMESPACE, DNS_TOKEN_SECRET
+from model.edge_plan import EdgePlan, plan_edge
 from model.environment import Environment
 from model.gitops import AUTHORITY_SECRET, TRUST, GitopsClusterPlan, plan_gitops
 from model.netboot import NETBOOT_NAMESPACE, boot_entries
@@ -61,7 +62,13 @@ def plan(environment: Environment, tree: Tree) -> Plan:
         cni = seed(tree, cluster.name, "cilium")
         if environment.edge.gateways:
             gateway_controller = seed(tree, cluster.name, "envoy-gateway")
-    edge = plan_edge(environment.edge, environment.domain)
+    edge = plan_edge(
+        environment.edge,
+        environment.domain,
+        announced=environment.cluster is not None and environment.cluster.cni.l2_announcements,
+        direct_return=environment.cluster is not None and environment.cluster.cni.load_balancer_mode != "snat",
+        seeds=environment.seeds_dns_token,
+    )
     apps = bootstrap.apps_zone if bootstrap else None
     gitops = ()
     if environment.gitops:
@@ -101,6 +108,9 @@ def _leftovers(
         found += [_release(cluster.name, chart) for chart in (cni, gateway_controller) if chart]
     if cluster and gateway_controller:
         found.append(f"{cluster.name}/object/Namespace/{gateway_controller.namespace}")
+        if edge.dns_token:
+            found.append(f"{cluster.name}/object/Namespace/{CERTIFICATES_NAMESPACE}")
+            found.append(f"{cluster.name}/object/Secret/{CERTIFICATES_NAMESPACE}/{DNS_TOKEN_SECRET}")
     if bootstrap:
         found.append(f"{bootstrap.name}/object/Namespace/{NETBOOT_NAMESPACE}")
     found += [f"cloudflare/zone-setting/{name}" for name, _ in edge.zone_settings]  # the provider cannot reset one

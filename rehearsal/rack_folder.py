@@ -29,6 +29,7 @@ from rehearsal.stack_copy import Sealed, rack_copy, sealed_in
 from stacks.secrets import (
     AGE_KEY,
     CLOUDFLARE,
+    DNS_TOKEN,
     ONEPASSWORD_CREDENTIALS,
     ONEPASSWORD_TOKEN,
     REGISTRY_LOGIN,
@@ -136,7 +137,7 @@ class RackFolder:
         keys = {"passphrase": passphrase(), "authorized_key": login.public}
         write_private(self.path / "keys.json", json.dumps(keys))
         made = {SSH_KEY: login.private, CLOUDFLARE: api_token(), AGE_KEY: passphrase(), REGISTRY_LOGIN: passphrase()}
-        made |= {ONEPASSWORD_CREDENTIALS: passphrase(), ONEPASSWORD_TOKEN: passphrase()}
+        made |= {DNS_TOKEN: api_token(), ONEPASSWORD_CREDENTIALS: passphrase(), ONEPASSWORD_TOKEN: passphrase()}
         return {f"{PROJECT}:{key.key}": value for key, value in made.items()}
 
 

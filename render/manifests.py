@@ -6,7 +6,8 @@ Owns their bodies. Refuses what runs: that is Git's.
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from model.edge import GATEWAY_CLASS, WILDCARD_SECRET, GatewayPlan
+from model.edge import CERTIFICATES_NAMESPACE, DNS_TOKEN_SECRET, ENVOY_PROXY, GATEWAY_CLASS, PUBLISHED, WILDCARD_SECRET
+from model.edge_plan import GatewayPlan
 from model.talos import BgpPlan, ClusterPlan
 
 Manifest = dict[str, Any]
@@ -86,13 +87,42 @@ def _cilium_v2(kind: str, name: str, spec: Manifest, labels: Mapping[str, str] |
     return {"apiVersion": "cilium.io/v2", "kind": kind, "metadata": metadata, "spec": spec}
 
 
-def gateway_class() -> Manifest:
-    """Envoy Gateway's class."""
+def dns_token(value: object) -> Manifest:
+    """The Secret that cert-manager proves the domain with, or what stands for its value until it is known."""
+    metadata = {"name": DNS_TOKEN_SECRET, "namespace": CERTIFICATES_NAMESPACE}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "stringData": {"token": value}}
+
+
+def envoy_proxy(in_namespace: str, *, announced: bool) -> Manifest:
+    """What every gateway's Envoy is made of: two pods, of which one may be away.
+
+    `announced`: by ARP an address is one node's, pod or not; what comes there must be passed on, where Envoy Gateway's
+    own default, Local, drops it (Cilium, "L2 Announcements": limitations). By BGP only nodes with a pod announce.
+    """
+    kubernetes = {
+        "envoyDeployment": {"replicas": 2},
+        "envoyPDB": {"minAvailable": 1},
+        "envoyService": {"externalTrafficPolicy": "Cluster" if announced else "Local"},
+    }
+    return {
+        "apiVersion": "gateway.envoyproxy.io/v1alpha1",
+        "kind": "EnvoyProxy",
+        "metadata": {"name": ENVOY_PROXY, "namespace": in_namespace},
+        "spec": {"provider": {"type": "Kubernetes", "kubernetes": kubernetes}},
+    }
+
+
+def gateway_class(in_namespace: str) -> Manifest:
+    """Envoy Gateway's class; its EnvoyProxy lies in `in_namespace`."""
+    parameters = {"group": "gateway.envoyproxy.io", "kind": "EnvoyProxy", "name": ENVOY_PROXY}
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "GatewayClass",
         "metadata": {"name": GATEWAY_CLASS},
-        "spec": {"controllerName": GATEWAY_CONTROLLER},
+        "spec": {
+            "controllerName": GATEWAY_CONTROLLER,
+            "parametersRef": {**parameters, "namespace": in_namespace},
+        },
     }
 
 
@@ -108,13 +138,31 @@ def gateway(plan: GatewayPlan, domain: str, in_namespace: str) -> Manifest:
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",
-        "metadata": {"name": plan.name, "namespace": in_namespace},
+        "metadata": {"name": plan.name, "namespace": in_namespace} | _published(plan),
         "spec": {
             "gatewayClassName": GATEWAY_CLASS,
-            "infrastructure": {"annotations": {"lbipam.cilium.io/ips": plan.address}},
+            "infrastructure": {"annotations": _service(plan)},
             "listeners": listeners,
         },
     }
+
+
+def _published(plan: GatewayPlan) -> Manifest:
+    """By what external-dns chooses a gateway, and where its routes' names lead."""
+    if not plan.published:
+        return {}
+    target = {"external-dns.alpha.kubernetes.io/target": plan.hostname}
+    return {"labels": dict([PUBLISHED]), "annotations": target}
+
+
+def _service(plan: GatewayPlan) -> dict[str, str]:
+    """Annotations of the LoadBalancer Service that Envoy Gateway makes for a gateway."""
+    found = {"lbipam.cilium.io/ips": plan.address}
+    if plan.named_inside:
+        found["coredns.io/hostname"] = plan.hostname  # k8s-gateway, README: Service
+    if plan.snat:
+        found["service.cilium.io/forwarding-mode"] = "snat"
+    return found
 
 
 def https_redirect(plan: GatewayPlan, in_namespace: str) -> Manifest:

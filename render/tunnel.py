@@ -7,7 +7,7 @@ import base64
 import json
 from typing import Any
 
-from model.edge import TunnelPlan
+from model.edge_plan import TunnelPlan
 from render.talosctl import KUBE
 
 CHOSEN = "app.kubernetes.io/name=cloudflared"

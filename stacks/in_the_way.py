@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from components.edge import CLOUDFLARE, record_resource, tunnel_resource
-from model.edge import EdgePlan
+from model.edge_plan import EdgePlan
 from stacks.resuming import (
     CLOUDFLARE_API,
     RECORD,

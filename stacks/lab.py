@@ -28,10 +28,11 @@ def build() -> None:
     environment, plan = enter(config)
     registered = exports.watch()
     ssh_key = secrets.read(secrets.SSH_KEY, config) if environment.bootstrap else None
-    token = secrets.read(secrets.CLOUDFLARE, config) if environment.edge.cloudflare else None
+    known = (secrets.CLOUDFLARE, secrets.DNS_TOKEN)
+    tokens = {key.key: secrets.read(key, config) for key in known if key in secrets.needed(environment)}
     seeded = secrets.of_gitops(environment, config)
     ainur, bootable = _ainur(plan, ssh_key, seeded)
-    arda = _arda(plan, ainur, bootable, token, seeded)
+    arda = _arda(plan, ainur, bootable, tokens, seeded)
     exports.publish(plan, ainur, arda)
     exports.publish_deployed(plan, ainur, registered)
 
@@ -83,10 +84,11 @@ def _arda(
     plan: Plan,
     ainur: BootstrapCluster | None,
     bootable: list[pulumi.Resource],
-    token: pulumi.Output[str] | None,
+    tokens: Secrets,
     given: Secrets,
 ) -> Cluster | None:
     """The Talos cluster, its network, the way in, and what keeps it as Git says."""
+    token, dns_token = (tokens.get(key.key) for key in (secrets.CLOUDFLARE, secrets.DNS_TOKEN))
     cloudflare = Cloudflare("edge-cloudflare", plan.edge, api_token=token) if token else None
     if plan.cluster is None or plan.cni is None:
         return None
@@ -105,6 +107,8 @@ def _arda(
         seeds += gateways.standing
         if cloudflare:
             seeds += cloudflare.hand_token(chart.namespace, arda.provider, arda.kubeconfig, gateways.namespace)
+            if dns_token:
+                seeds += cloudflare.hand_dns_token(dns_token, arda.provider, gateways.namespace)
     if gitops and gitops.engine == "flux":
         Flux("arda-gitops", gitops, plan.name, provider=arda.provider, after=seeds, secrets=given)
     elif gitops:

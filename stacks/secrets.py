@@ -35,11 +35,16 @@ class SecretKey:
         return f"pulumi config set --secret {self.key}" + (f" < {self.from_file}" if self.from_file else "")
 
 
-_SSH_KEY, _CLOUDFLARE, _AGE, _LOGIN, _CREDENTIALS, _TOKEN = SECRETS
+_SSH_KEY, _CLOUDFLARE, _DNS, _AGE, _LOGIN, _CREDENTIALS, _TOKEN = SECRETS
 
 CLOUDFLARE = SecretKey(
     _CLOUDFLARE,
     f"an API token with {PROGRAM.spelled}",
+    "0" * 40,
+)
+DNS_TOKEN = SecretKey(
+    _DNS,
+    "an API token of cert-manager's own, with Zone:Read and DNS:Edit on the zone (docs/edge.md)",
     "0" * 40,
 )
 SSH_KEY = SecretKey(
@@ -71,7 +76,7 @@ ONEPASSWORD_TOKEN = SecretKey(
     "the token with which External Secrets asks 1Password Connect, as `op connect token create` prints it",
     "not set: this preview opens no vault",
 )
-ALL = (SSH_KEY, CLOUDFLARE, AGE_KEY, REGISTRY_LOGIN, ONEPASSWORD_CREDENTIALS, ONEPASSWORD_TOKEN)
+ALL = (SSH_KEY, CLOUDFLARE, DNS_TOKEN, AGE_KEY, REGISTRY_LOGIN, ONEPASSWORD_CREDENTIALS, ONEPASSWORD_TOKEN)
 """Every secret that some environment needs."""
 
 
@@ -82,6 +87,8 @@ def needed(environment: Environment) -> tuple[SecretKey, ...]:
         wanted.append(SSH_KEY)
     if environment.edge.cloudflare:
         wanted.append(CLOUDFLARE)
+    if environment.seeds_dns_token:
+        wanted.append(DNS_TOKEN)
     gitops = environment.gitops
     if gitops and gitops.engine == "flux":
         wanted += [AGE_KEY] * (gitops.secrets == "sops")

@@ -187,6 +187,11 @@ CHARTS: dict[str, Facts] = {
         "prometheus-community/helm-charts, charts/prometheus-operator-crds", {"monitoring.coreos.com": _PROMETHEUS}
     ),
     "external-dns": Facts("kubernetes-sigs/external-dns, charts/external-dns", {"externaldns.k8s.io": "DNSEndpoint"}),
+    "tailscale-operator": Facts(
+        "tailscale/tailscale, cmd/k8s-operator/deploy/crds",
+        {"tailscale.com": "Connector DNSConfig ProxyClass ProxyGroup Recorder"},
+        things=(("ServiceAccount", "operator"), ("ServiceAccount", "proxies")),
+    ),
     "sealed-secrets": Facts("bitnami-labs/sealed-secrets, helm/sealed-secrets/crds", {"bitnami.com": "SealedSecret"}),
     "dex": Facts("dexidp/helm-charts, charts/dex", things=(("Service", "{full}"),)),
     "headlamp": Facts("kubernetes-sigs/headlamp, charts/headlamp", things=(("Service", "{full}"),)),

@@ -9,7 +9,14 @@ from typing import NamedTuple
 
 from model.closure.charts import brings
 from model.closure.things import ANYWHERE, KIND, Thing
-from model.edge import GATEWAY_CLASS, TUNNEL_SECRET, WILDCARD_SECRET
+from model.edge import (
+    CERTIFICATES_NAMESPACE,
+    DNS_TOKEN_SECRET,
+    ENVOY_PROXY,
+    GATEWAY_CLASS,
+    TUNNEL_SECRET,
+    WILDCARD_SECRET,
+)
 from model.environment import Environment
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET
 from model.gitops import AUTHORITY_SECRET, ENGINE_APP, FLUX_INSTANCE_APP, TRUST, names_authority, project
@@ -113,6 +120,10 @@ def _announced(env: Environment) -> Iterator[Thing]:
 def _edge(env: Environment, namespace: str) -> Iterator[Thing]:
     yield Thing("Namespace", "", namespace)
     yield Thing("GatewayClass", "", GATEWAY_CLASS)
+    yield Thing("EnvoyProxy", namespace, ENVOY_PROXY)
+    if env.seeds_dns_token:
+        yield Thing("Namespace", "", CERTIFICATES_NAMESPACE)
+        yield Thing("Secret", CERTIFICATES_NAMESPACE, DNS_TOKEN_SECRET)
     for name in env.edge.gateways:
         yield Thing("Gateway", namespace, name)
         yield Thing("HTTPRoute", namespace, f"{name}-https-redirect")

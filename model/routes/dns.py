@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from model.ainur import apps_zone
 from model.closure.reading import items, mapping
-from model.edge import PUBLISHED, plan_edge, plan_inside
+from model.edge import PUBLISHED
+from model.edge_plan import plan_edge, plan_inside
 from model.environment import Environment
 from model.routes.applied import Applied, text
 from model.routes.matching import answered

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from model.closure.clusters import closure
 from model.closure.graph import Graph
-from model.edge import plan_edge
+from model.edge_plan import plan_edge
 from model.environment import Environment
 from model.routes import clusters, dns
 from model.routes.matching import takes

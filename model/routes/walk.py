@@ -6,7 +6,7 @@ Owns the order of the links, and which of them must be there for whom a name is 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from model.edge import TunnelPlan
+from model.edge_plan import TunnelPlan
 from model.environment import Environment
 from model.routes import dns, hops
 from model.routes.clusters import Cluster, picked, serving

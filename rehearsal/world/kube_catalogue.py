@@ -119,6 +119,13 @@ APPLICATIONS = (
         ordinary=pods("external-secrets", "external-secrets-cert-controller", "external-secrets-webhook"),
     ),
     Chart(
+        name="tailscale-operator",
+        repositories=("https://pkgs.tailscale.com/helmcharts",),
+        version=r"1\.\d+\.\d+",
+        kinds=("Connector", "DNSConfig", "ProxyClass", "ProxyGroup", "Recorder"),
+        ordinary=pods("operator"),
+    ),
+    Chart(
         name="sealed-secrets",
         repositories=("https://bitnami-labs.github.io/sealed-secrets", "https://bitnami.github.io/sealed-secrets"),
         version=r"\d+\.\d+\.\d+",

@@ -4,7 +4,7 @@ Owns ``kube_fields.json``: structure, required fields and allowed values of each
 against such a structure. The names are facts of the projects' published CustomResourceDefinitions (Cilium 1.18.4,
 Gateway API 1.4.1, Envoy Gateway 1.7.0, Argo CD 3.2.0, flux-operator 0.59.0, Flux' source-controller 1.10.1 and
 kustomize-controller 1.7.3, cert-manager 1.18.2, trust-manager 0.25.0, external-secrets 0.18.2, sealed-secrets 0.30.0,
-CloudNativePG 1.28.0, VolSync 0.14.0, external-snapshotter 8.4.0, prometheus-operator 0.85.0);
+CloudNativePG 1.28.0, VolSync 0.14.0, external-snapshotter 8.4.0, prometheus-operator 0.85.0, Tailscale 1.92.4);
 rules written in CEL are not among them (``kube_rules``). Kinds are added, or brought up to date, by
 
     python -m rehearsal.world.kube_fields CRD_YAML...
@@ -48,6 +48,7 @@ NAMED: dict[str, tuple[str, str, tuple[str, ...]]] = {
     **dict.fromkeys(("NodeFeature", "NodeFeatureGroup"), ("nfd.k8s-sigs.io", "Namespaced", ("v1alpha1",))),
     "NodeFeatureRule": ("nfd.k8s-sigs.io", "Cluster", ("v1alpha1",)),
     **dict.fromkeys(("Agent", "MCPServer", "ModelConfig", "RemoteMCPServer"), _KAGENT),
+    **dict.fromkeys(("DNSConfig", "ProxyClass", "ProxyGroup", "Recorder"), ("tailscale.com", "Cluster", ("v1alpha1",))),
     "HelmChartConfig": ("helm.cattle.io", "Namespaced", ("v1",)),
 }
 """Kind → group, scope, versions."""

@@ -5,7 +5,8 @@ Owns these steps. Refuses the bodies, which are `render.manifests`' and `render.
 
 import json
 
-from model.edge import EdgePlan, RecordPlan
+from model.edge import CERTIFICATES_NAMESPACE, DNS_TOKEN_SECRET
+from model.edge_plan import EdgePlan, RecordPlan
 from model.plan import Plan
 from render import manifests
 from render.by_hand.step import Step, applied, installed
@@ -90,7 +91,8 @@ def gateways(plan: Plan, cluster: str) -> list[Step]:
     space = f"edge-namespace-{chart.namespace}"
     first, made = applied(kubeconfig, cluster, {space: manifests.namespace(chart.namespace)})
     command, values = installed(kubeconfig, cluster, chart)
-    bodies = {"edge-gateway-class": manifests.gateway_class()}
+    bodies = {"edge-envoy-proxy": manifests.envoy_proxy(chart.namespace, announced=plan.edge.announced)}
+    bodies["edge-gateway-class"] = manifests.gateway_class(chart.namespace)
     for gateway in plan.edge.gateways:
         bodies[f"edge-gateway-{gateway.name}"] = manifests.gateway(gateway, plan.domain, chart.namespace)
     for gateway in plan.edge.gateways:
@@ -104,5 +106,12 @@ def gateways(plan: Plan, cluster: str) -> list[Step]:
             f"kubectl --kubeconfig {kubeconfig} apply --server-side -f -"
         )
         does.append("edge-tunnel-token")
+    if plan.edge.dns_token:
+        space = f"edge-namespace-{CERTIFICATES_NAMESPACE}"
+        more, texts = applied(kubeconfig, cluster, {space: manifests.namespace(CERTIFICATES_NAMESPACE, "restricted")})
+        create = f"kubectl --kubeconfig {kubeconfig} -n {CERTIFICATES_NAMESPACE} create secret generic"
+        commands += [*more, f"{create} {DNS_TOKEN_SECRET} --from-file=token=secret/{DNS_TOKEN_SECRET}"]
+        does += [space, "edge-dns-token"]
+        objects |= texts
     why = "Each gateway has its address from Cilium's pool; HTTPS waits for the certificate that GitOps brings."
     return [Step(f"{cluster}: gateways", why, tuple(commands), tuple(does), made | values | objects)]

@@ -22,6 +22,7 @@ from tests.recording import Recording, record
 MANY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 SECRETS = {
     "iluvatar:cloudflareApiToken": "MOCK-SECRET-CLOUDFLARE",
+    "iluvatar:cloudflareDnsToken": "MOCK-SECRET-DNS",
     "iluvatar:bootstrapSshKey": "MOCK-SECRET-SSH",
     "iluvatar:onepasswordCredentials": "MOCK-SECRET-CREDENTIALS",
     "iluvatar:onepasswordToken": "MOCK-SECRET-TOKEN",

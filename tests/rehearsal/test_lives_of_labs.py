@@ -17,6 +17,8 @@ from pulumi import automation as auto
 from rehearsal.engine_events import Listener
 from rehearsal.rack import open_rack
 from rehearsal.rack_folder import Lab
+from rehearsal.world import kube_folders
+from rehearsal.world.kube_cluster import PROGRAM, Cluster
 from tests.labs import ROOT, SHIPPED, planned, raw
 from tests.rehearsal.lives import Life, touched
 
@@ -69,6 +71,53 @@ def living(stood: Callable[[str], Life], tmp_path: Path, engine: Path) -> Callab
 @pytest.mark.parametrize("lab", SHIPPED)
 def test_a_second_up_changes_nothing(lab: str, living: Callable[[str], Life]) -> None:
     assert touched(living(lab).run("up")) == {}
+
+
+@pytest.mark.parametrize("lab", SHIPPED)
+def test_an_engine_that_was_seeded_finds_itself_in_its_folder_and_changes_nothing(
+    lab: str, living: Callable[[str], Life]
+) -> None:
+    """The hand-over of the engine itself: its folder, as the engine reads it, is what Helm installed, and nothing that
+    the program wrote beside it is in that folder."""
+    life = living(lab)
+    before = {name: dict(found.releases) for name, found in life.world().kubernetes.clusters.items()}
+    engines = 0
+    for name, found in life.world().kubernetes.clusters.items():
+        for app in ("argo-cd", "flux-operator", "flux-instance"):
+            engines += _adopted(found, name, app)
+    assert engines == len(raw(lab)["gitops"]["clusters"]) * (2 if raw(lab)["gitops"]["engine"] == "flux" else 1)
+    life.change(lambda world: [found.work() for found in world.kubernetes.clusters.values()])
+    assert touched(life.run("up")) == {}
+    assert {name: dict(found.releases) for name, found in life.world().kubernetes.clusters.items()} == before
+
+
+def _adopted(found: Cluster, cluster: str, app: str) -> int:
+    """1 when this engine's chart runs on a cluster, is what its folder names, and its own engine is content."""
+    release = next((one for one in found.releases.values() if one["chart"] == app), None)
+    if release is None:
+        return 0
+    seeded = {key: release[key] for key in ("chart", "namespace", "version", "values")}
+    if app == "argo-cd":
+        (application,) = [one for one in found.objects("Application") if one["metadata"]["name"] == app]
+        assert application["status"]["sync"]["status"] == "Synced", f"{cluster}: {application['status']}"
+        assert application["status"]["health"]["status"] == "Healthy"
+        documents = kube_folders.read(ROOT / application["spec"]["source"]["path"])
+        ((chart, entry),) = kube_folders.charts(documents)
+        place = entry.get("namespace") or application["spec"]["destination"]["namespace"]
+        named = {"chart": chart.name, "namespace": place, "version": entry["version"], "values": entry["values"]}
+        wrote = {(one["kind"], one["metadata"]["name"]) for one in found.written_by(PROGRAM)}
+        held = {(one["kind"], one["metadata"]["name"]) for one in documents if "apiVersion" in one}
+        assert not wrote & held, "two writers of one object"
+    else:
+        named_so = {one["spec"].get("releaseName"): one for one in found.objects("HelmRelease", release["namespace"])}
+        helm = named_so[release["name"]]
+        assert helm["status"]["conditions"][0]["status"] == "True", helm["status"]
+        source = found.get("OCIRepository", release["namespace"], helm["spec"]["chartRef"]["name"]) or {}
+        chart_name = str(source["spec"]["url"]).rpartition("/")[2]
+        named = {"chart": chart_name, "namespace": release["namespace"], "version": source["spec"]["ref"]["tag"]}
+        named["values"] = helm["spec"].get("values") or {}
+    assert seeded == named, f"{cluster}: what was seeded is not what {app}'s folder says"
+    return 1
 
 
 @pytest.mark.parametrize("lab", SHIPPED)

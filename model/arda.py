@@ -87,6 +87,8 @@ class Cni(Shape):
     """Whether Cilium serves gateways itself; not together with Envoy's."""
     l2_announcements: Flag = True
     """Answer ARP for LoadBalancer addresses."""
+    default_deny: Flag = False
+    """Whether every namespace that Git puts pods into must be closed by network policies but for what they open."""
     bgp: Bgp | None = None
     """Announce by BGP."""
 

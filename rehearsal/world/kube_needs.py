@@ -10,6 +10,8 @@ from collections.abc import Iterator
 
 from rehearsal.world.kube_cluster import Body, Cluster
 
+_EVERYWHERE = "kube-root-ca.crt"
+"""A ConfigMap that Kubernetes itself puts into every namespace (its root CA publisher)."""
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -23,7 +25,7 @@ def _unmounted(cluster: Cluster, namespace: str, pod: Body) -> Iterator[str]:
     for volume in pod.get("volumes") or ():
         for source in (volume, *((volume.get("projected") or {}).get("sources") or ())):
             for kind, name in _sources(source):
-                if cluster.get(kind, namespace, name) is None:
+                if name != _EVERYWHERE and cluster.get(kind, namespace, name) is None:
                     text = f'MountVolume.SetUp failed for volume "{volume["name"]}"'
                     yield f'{text}: {kind.lower()} "{name}" not found'
         claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")

@@ -1,6 +1,7 @@
 """Ainur, the bootstrap cluster: Raspberry Pis running k3s (Valar are servers, Maiar agents).
 
-Owns joining them and reaching their API. Refuses to install what cloud-init installs: it verifies instead.
+Owns joining them and reaching their API. Refuses to install what cloud-init installs: it verifies instead, and
+tells a Pi of another release of k3s, which its own unit installs.
 """
 
 import hashlib
@@ -47,6 +48,8 @@ class BootstrapCluster(pulumi.ComponentResource):
     ) -> None:
         super().__init__(TOKEN, name, None, opts)
         self._plan, self._ssh_key, self.reading = plan, ssh_key, reading
+        # Forty-eight bits of a digest tell nobody a key, and everybody that it is another one
+        self._mine = pulumi.Output.unsecret(pulumi.Output.from_input(ssh_key).apply(_digest))
         self._keys = {node.name: self._host_key(node) for node in plan.valar}
         self._first = self._run("server", plan.first, k3s.first_server(plan), after=self._reach(plan.first, []))
         self._root: Command | None = None
@@ -102,10 +105,11 @@ class BootstrapCluster(pulumi.ComponentResource):
         return made.stdout
 
     def _reach(self, node: BootstrapNodePlan, after: Sequence[pulumi.Resource]) -> list[pulumi.Resource]:
-        """The Pi answers and shows its key, asked before each new text: SSH itself would dial in silence."""
+        """The Pi answers and shows its key, asked before each new text or login: SSH itself would dial in silence."""
         asked = k3s.first_server(self._plan) if node == self._plan.first else k3s.join(self._plan, node)
-        about = hashlib.sha256(f"{self._plan.user}\n{asked}".encode()).hexdigest()[:12]
-        text = pulumi.Output.from_input(self._keys[node.name]).apply(lambda key: k3s.reach(node, key, about))
+        about = self._mine.apply(lambda mine: _digest(f"{self._plan.user}\n{mine}\n{asked}"))
+        found = pulumi.Output.all(key=self._keys[node.name], about=about)
+        text = found.apply(lambda given: k3s.reach(node, given["key"], given["about"]))
         opts = pulumi.ResourceOptions(parent=self, depends_on=list(after), custom_timeouts=ssh.SLOW)
         # Its text says all that it needs: the output of the run before is no business of it
         return [local.Command(f"ainur-reach-{node.name}", create=text, add_previous_output_in_env=False, opts=opts)]
@@ -141,3 +145,7 @@ class BootstrapCluster(pulumi.ComponentResource):
     ) -> Command:
         opts = pulumi.ResourceOptions(parent=self, depends_on=list(after))
         return ssh.command(f"ainur-{what}-{node.name}", text, self.connection(node), opts, stdin=stdin, secret=secret)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

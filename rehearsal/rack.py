@@ -88,16 +88,18 @@ class Rack:
         self._engine = engine
         self._program = program
 
-    def run(self, verb: Verb, notice: Notice | None = None, *, keep_going: bool = False) -> Run:
+    def run(
+        self, verb: Verb, notice: Notice | None = None, *, keep_going: bool = False, replacing: Sequence[str] = ()
+    ) -> Run:
         """Let the engine do one thing to its end, telling `notice` as it goes. What it says is kept in `<verb>.txt`.
 
         `keep_going`: an `up` does what does not depend on a failure. A real one has half an hour for that while it
-        waits for a machine; on the rack that wait is over at once.
+        waits for a machine; on the rack that wait is over at once. `replacing`: URNs, as behind its `--replace`.
         """
         started = time.monotonic()
         listener = Listener()
         trouble = said = ""
-        operations = self._operations(verb, notice, keep_going=keep_going)
+        operations = self._operations(verb, notice, keep_going=keep_going, replacing=replacing)
         begun, before = 0, len(self.world().invariants.broken())
         with Interrupts(self._engine.interrupt) as interrupts, warnings.catch_warnings():
             # When the engine is killed, the Automation API warns of its broken stream; we say so better below.
@@ -119,7 +121,7 @@ class Rack:
         return replace(run, stopped=interrupts.came, refused=begun < len(operations) and not interrupts.came)
 
     def _operations(
-        self, verb: Verb, notice: Notice | None, *, keep_going: bool
+        self, verb: Verb, notice: Notice | None, *, keep_going: bool, replacing: Sequence[str]
     ) -> list[tuple[Callable[..., Any], Notice | None]]:
         """What the engine does for `verb`, in order, and who is told of each.
 
@@ -128,7 +130,7 @@ class Rack:
         """
         if verb == "destroy":
             return [(self._stack.preview_destroy, None), (self._stack.destroy, notice)]
-        up = functools.partial(self._stack.up, continue_on_error=keep_going)
+        up = functools.partial(self._stack.up, continue_on_error=keep_going, replace=list(replacing))
         return [({"preview": self._stack.preview, "up": up, "refresh": self._stack.refresh}[verb], notice)]
 
     def state(self) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """What is asked of a Pi: from the outside whether it is the one that it was, over SSH whether cloud-init did its part.
 
 Owns the commands' texts, POSIX sh, each idempotent, and what each says when it waits in vain. Refuses secrets in them:
-a failing command prints its whole text, so a secret comes on stdin. Installs nothing: that is cloud-init's.
+a failing command prints its whole text, so a secret comes on stdin. Installs nothing: that is cloud-init's, and another
+release of k3s the Pi's own unit's.
 """
 
 import shlex
 
 from model.ainur import KEEP, NVME_MOUNT, BootstrapNodePlan, BootstrapPlan
 from render import k3s_tokens
+from render.cloud_init_files import SETTINGS
 from render.k3s_config import CA
 
 RENEWED_BEFORE = 90
@@ -102,11 +104,17 @@ systemctl is-active {node.unit} || die "{node.unit} does not run on {node.name}:
 
 
 def ready(cluster: BootstrapPlan, nodes: tuple[BootstrapNodePlan, ...]) -> str:
-    """Each of these nodes is Ready; waits ten minutes, and names who is not."""
+    """Each of these nodes is Ready and runs the pinned release; waits ten minutes for each, and names who does not."""
     names = " ".join(f"node/{node.name}" for node in nodes)
-    return BASE + _until(
-        f"sudo k3s kubectl wait --for=condition=Ready --timeout=1s {names}",
-        f"not every node of {cluster.name} is Ready after ten minutes: $why",
+    wait = "sudo k3s kubectl wait --timeout=1s"
+    runs = f"--for=jsonpath='{{.status.nodeInfo.kubeletVersion}}'={cluster.k3s}"
+    return (
+        BASE
+        + _until(f"{wait} {runs} {names}", f"not every node of {cluster.name} runs k3s {cluster.k3s}: $why")
+        + _until(
+            f"{wait} --for=condition=Ready {names}",
+            f"not every node of {cluster.name} is Ready after ten minutes: $why",
+        )
     )
 
 
@@ -213,12 +221,29 @@ esac
 
 
 def _release(cluster: BootstrapPlan, node: BootstrapNodePlan) -> str:
-    """k3s is of the pinned release; asked as root, for the binary lies in a folder that only root enters."""
+    """k3s is of the pinned release; where it is another one, the Pi's own unit brings this one, or all stays as it was.
+
+    Asked as root, for the binary lies in a folder that only root enters. The first server keeps etcd as it is before.
+    """
+    snapshot = f"sudo k3s etcd-snapshot save --name before-{cluster.k3s.replace('+', '-')} >/dev/null ||"
+    snapshot += f' die "{node.name} can make no snapshot of etcd, so {cluster.name} is not upgraded"\n'
+    up = f"{node.unit} of {node.name} does not come up with {cluster.k3s}: sudo journalctl -u {node.unit} -n 50"
     return f"""\
 runs=$(sudo k3s --version) || die "k3s is not installed on {node.name}: sudo journalctl -u ilmarin-k3s"
 case $runs in
 'k3s version {cluster.k3s}' | 'k3s version {cluster.k3s} '*) ;;
-*) die "{node.name} has $runs, and versions.k3s is {cluster.k3s}: upgrade it as docs/day-2/ainur.md says" ;;
+*) echo "{node.name} has $runs, and {cluster.k3s} takes its place"
+{snapshot if node.first else ""}sudo cp {SETTINGS} {SETTINGS}.before
+{{ grep -v '^K3S_VERSION=' {SETTINGS}; echo 'K3S_VERSION={cluster.k3s}'; }} |
+  sudo install -m 0644 /dev/stdin {SETTINGS}.new
+grep -q '^NODE={node.name}$' {SETTINGS}.new || die "{SETTINGS} on {node.name} is not what ./lab render makes"
+sudo mv -f {SETTINGS}.new {SETTINGS}
+sudo systemctl restart ilmarin-k3s || {{
+  sudo mv -f {SETTINGS}.before {SETTINGS}
+  die "{node.name} does not get {cluster.k3s}, and stays with $runs: sudo journalctl -u ilmarin-k3s -n 20"
+}}
+sudo rm -f {SETTINGS}.before
+{_until(f"systemctl is-active {node.unit}", up)};;
 esac
 """
 

@@ -31,8 +31,12 @@ def execute(world: World, cluster: Any, words: list[str]) -> Result:
         raise Failed(f"exec: the rack's Git mirror knows {SCRIPT} REVISION only", 126)
     gitops = world.environment.get("gitops") or {}
     wanted, has = (words[1:] or [""])[0], str(gitops.get("revision", "main"))
+    upstream = str(gitops.get("repository"))
+    away = world.faults.outage(f"download/{urlsplit(upstream).hostname}", world.clock.now)
+    if away and not world.section("git_mirror").get("fetched"):
+        raise Failed(f"fatal: unable to access '{upstream}/': {away}", 1)
     if wanted not in ("", has):
-        raise Failed(f"{gitops.get('repository')} has no branch, tag or commit {wanted}; it has: {has}", 2)
+        raise Failed(f"{upstream} has no branch, tag or commit {wanted}; it has: {has}", 2)
     world.section("git_mirror")["fetched"] = has
     return Result(f"{hashlib.sha1(has.encode(), usedforsecurity=False).hexdigest()}\n")
 

@@ -46,6 +46,7 @@ _SERVERS = """
     service-node-port-range servicelb-namespace supervisor-metrics system-default-registry tls-san
     tls-san-security write-kubeconfig write-kubeconfig-group write-kubeconfig-mode
 """
+_RENEWED_BEFORE = 90 * 24 * 3600.0
 _REFUSED_LABEL = ("kubernetes.io", "k8s.io")
 _ALLOWED_LABELS = ("kubelet.kubernetes.io", "node.kubernetes.io")
 """Prefixes of Kubernetes' own that a kubelet may set itself (NodeRestriction)."""
@@ -140,6 +141,7 @@ def _stand_up(world: World, host: Host, told: dict[str, Any]) -> str | None:
         identity = _make(world, host, told, name)
         world.hosts.write(host, marker, identity, mode="0600")
         world.journal("start first server", kind="k3s", subject=host["name"], duration_of="k3s.server")
+    _renew(world, host, name)
     _serve(world, host, told)
     return None
 
@@ -160,6 +162,18 @@ def _make(world: World, host: Host, told: dict[str, Any], name: str) -> str:
     world.kubernetes.stand_up(name, server=address, version=host["release"], credential=authority)
     world.kubernetes.records[name]["k3s"] = {"token": token, "kubeconfig": text, "etcd": bool(told.get("cluster-init"))}
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _renew(world: World, host: Host, name: str) -> None:
+    """At a start the administrator's certificate, when it ends soon (k3s, "Certificate Management")."""
+    record, path = world.kubernetes.records[name]["k3s"], real(host, f"{host['data']}/server/tls/client-admin.crt")
+    kept = host["files"].get(path)  # the first server's: what the others have of their own nobody reads
+    old = base64.b64encode(kept["content"].encode()).decode() if kept else ""
+    if kept and talos_secrets.expires(old) < world.now(_RENEWED_BEFORE):
+        new = talos_secrets.certificate()
+        record["kubeconfig"] = record["kubeconfig"].replace(old, new)
+        world.hosts.write(host, path, base64.b64decode(new).decode(), mode="0600")
+        world.hosts.write(host, KUBECONFIG, record["kubeconfig"], mode="0600")
 
 
 def _serve(world: World, host: Host, told: dict[str, Any]) -> None:
@@ -275,6 +289,8 @@ def _register(world: World, host: Host, told: dict[str, Any], *, server: bool) -
     cluster = world.kubernetes.clusters[name]
     if cluster.get("Node", None, node) is None:
         world.kubernetes.add_node(name, node, address=host["address"], labels=labels, taints=taints)
+    found = cluster.get("Node", None, node) or {"status": {}}
+    found["status"]["nodeInfo"] = {"kubeletVersion": host["release"]}
     world.hosts.away(name)
 
 

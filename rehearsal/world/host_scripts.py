@@ -171,19 +171,27 @@ def _k3s(world: World, host: Host, told: Settings) -> str | None:
             return f"{releases}/{version} does not come: {away}. Tried again by itself"
         _put(world, host, binary, f"{version}\n", "0755")
     _put(world, host, "/usr/local/bin/k3s", f"{version}\n", "0755")
-    host["release"] = version
+    changed, host["release"] = host.get("release") not in (None, version), version
+    unit = "k3s" if told["ROLE"] == "server" else "k3s-agent"
     if told["FIRST"] != "yes":
-        return None
+        return _anew(world, host, unit) if changed and world.hosts.runs(host, unit) else None
     second = _second_cluster(world, host, told)
     if second:
         return second
     if not _there(host, AGENTS_TOKEN):
         _put(world, host, AGENTS_TOKEN, f"{world.issue_secret(secrets.token_hex(16))}\n", "0600")
-    trouble = world.hosts.start(host, "k3s" if told["ROLE"] == "server" else "k3s-agent")
+    trouble = _anew(world, host, unit) if changed else world.hosts.start(host, unit)
     if trouble:
         return f"the API of {told['NODE']} does not answer. k3s said last: {trouble}"
     _put(world, host, MADE, "")
     return None
+
+
+def _anew(world: World, host: Host, unit: str) -> str | None:
+    """It runs from another binary from now on."""
+    if world.hosts.runs(host, unit):
+        world.hosts.stop(host, unit)
+    return world.hosts.start(host, unit)
 
 
 def _second_cluster(world: World, host: Host, told: Settings) -> str | None:

@@ -88,6 +88,10 @@ def _k3s(call: Call) -> Result:
         raise Failed("k3s: command not found", 127)
     if words[:1] == ["--version"]:
         return Result(f"k3s version {call.host['release']}\n")
+    if words[:3] == ["etcd-snapshot", "save", "--name"] and len(words) == 4:
+        _cluster(call)
+        call.host.setdefault("snapshots", []).append(words[3])
+        return Result(f"Snapshot {words[3]} saved.\n")
     if words[:1] == ["kubectl"]:
         return _kubectl(Call(call.world, call.host, call.user, words, call.stdin))
     raise Failed(f"k3s: the rack's k3s does not know '{' '.join(words)}'", 2)
@@ -117,6 +121,10 @@ def _kubectl(call: Call) -> Result:
     cluster = _cluster(call)
     nodes = {node["metadata"]["name"]: node for node in cluster.objects("Node")}
     condition = options.get("f", "").lower()
+    runs = options.get("f", "").partition("jsonpath={.status.nodeInfo.kubeletVersion}=")[2]
+    if words[:1] == ["wait"] and runs:
+        wanted = [word.removeprefix("node/") for word in words[1:]]
+        return _waited(nodes, wanted, lambda node: node["status"]["nodeInfo"]["kubeletVersion"] == runs)
     if words[:1] == ["wait"] and condition in ("condition=ready", "condition=etcdisvoter"):
         wanted = (
             sorted(nodes) if "a" in options else [word.removeprefix("node/") for word in words[1:] if word != "node"]

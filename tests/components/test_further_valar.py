@@ -9,12 +9,10 @@ from tests.recording import Recording, record
 from tests.render.seeds import ONE, THREE
 
 
-def recorded(plan: Plan = THREE) -> Recording:
+def recorded(plan: Plan = THREE, key: str = "key") -> Recording:
     def program() -> None:
         assert plan.bootstrap
-        made = BootstrapCluster(
-            "ainur", plan.bootstrap, "homelab", ssh_key=pulumi.Output.secret("key"), reading="first"
-        )
+        made = BootstrapCluster("ainur", plan.bootstrap, "homelab", ssh_key=pulumi.Output.secret(key), reading="first")
         made.join_maiar([])
         pulumi.export("root", made.root_certificate())
 
@@ -56,3 +54,12 @@ def test_the_root_certificate_is_read_once_whoever_asks_for_it() -> None:
     names = [one.name for one in recorded().resources.values()]
     assert names.count("ainur-ca-vala-1") == 1
     assert not [name for name in names if name.startswith("ainur-authority-maia")]
+
+
+def test_another_ssh_key_alone_asks_first_whether_each_pi_is_there() -> None:
+    """SSH dials a Pi that is off in silence; who asks before says which one is."""
+    before, same, after = (recorded(ONE, key) for key in ("PRIVATE-ONE", "PRIVATE-ONE", "PRIVATE-TWO"))
+    for name in ("ainur-reach-vala-1", "ainur-reach-maia-1"):
+        texts = [one.named(name).inputs["create"] for one in (before, same, after)]
+        assert texts[0] == texts[1] != texts[2]
+        assert "PRIVATE" not in "".join(texts)

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -33,10 +33,16 @@ class Life:
     def lab(self) -> Lab:
         return Lab(self.name, self.file, ROOT / "gitops", ROOT / "__main__.py", self.name)
 
-    def copied(self, folder: Path) -> "Life":
+    def risen(self) -> Self:
+        """After its first `up`, which takes its time: a module's tests go on from copies of one."""
+        run = self.run("up", fresh=True)
+        assert run.well, run.errors()
+        return self
+
+    def copied(self, folder: Path) -> Self:
         """The same lab somewhere else, to live on from here."""
         shutil.copytree(self.folder, folder, symlinks=True)
-        return Life(self.name, folder, self._engine)
+        return type(self)(self.name, folder, self._engine)
 
     def cut_at(self, where: str | None) -> None:
         """Let the engine die at the first point that `where` names, in every run from now on; None: no more."""
@@ -46,7 +52,11 @@ class Life:
         """Let these go wrong, `rehearsal.faults.Fault`'s fields each, in every run from now on."""
         file = self.folder / "faults.json"
         file.write_text(json.dumps({"faults": faults}))
-        self._staging = Staging(file)
+        self._staging = Staging(file, self.folder / "points")
+
+    def points(self) -> list[str]:
+        """What the runs since the first `staged` passed, in that order: `rehearsal.faults`' points."""
+        return (self.folder / "points").read_text().splitlines()
 
     def change(self, what: Callable[[World], object]) -> None:
         """Something happens in the World while nobody looks."""
@@ -60,13 +70,20 @@ class Life:
         self.file.write_text(yaml.safe_dump({"config": {"iluvatar:environment": environment}}, sort_keys=False))
         return environment
 
-    def run(self, *verbs: Verb, fresh: bool = False, unprotect: bool = False, keep_going: bool = False) -> Run:
+    def run(
+        self,
+        *verbs: Verb,
+        fresh: bool = False,
+        unprotect: bool = False,
+        keep_going: bool = False,
+        replacing: tuple[str, ...] = (),
+    ) -> Run:
         with open_rack(
             self.folder / "racks", self.lab(), self._engine, fresh=fresh, doing="a test", staging=self._staging
         ) as rack:
             if unprotect:
                 rack.unprotect()
-            return [rack.run(verb, keep_going=keep_going) for verb in verbs][-1]
+            return [rack.run(verb, keep_going=keep_going, replacing=replacing) for verb in verbs][-1]
 
     def rack(self) -> Path:
         return self.folder / "racks" / self.name

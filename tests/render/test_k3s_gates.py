@@ -51,3 +51,44 @@ def test_a_mirror_that_is_filled_and_does_not_answer_is_told_with_curl_s_words(t
     done, _ = run(tmp_path, text, "echo 'curl: (22) The requested URL returned error: 404' >&2; exit 22")
     assert done.returncode == 1
     assert f"does not answer at {URL} (192.168.1.57), where arda will ask: curl: (22)" in done.stderr
+
+
+STANDING = """case "$*" in
+*--version) cat {0}/version ;;
+*etcd-snapshot*) echo "$*" >{0}/snapshot ;;
+"systemctl restart ilmarin-k3s") {1} ;;
+cp*|mv*|rm*|install*) exec "$@" ;;
+*) : ;;
+esac"""
+
+
+def upgraded(folder: Path, restart: str) -> tuple[subprocess.CompletedProcess[str], Path, list[str]]:
+    """The first server's text on a Vala of an older release, whose unit does `restart`."""
+    assert PLAN.bootstrap
+    settings = folder / "node.env"
+    settings.write_text("NODE=vala-1\nK3S_VERSION=v1.2.3+k3s1\nAPI=x\n", encoding="utf-8")
+    (folder / "version").write_text("k3s version v1.2.3+k3s1 (abc)\n", encoding="utf-8")
+    for name in ("cloud-init", "systemctl"):
+        (folder / name).write_text("#!/bin/sh\n", encoding="utf-8")
+        (folder / name).chmod(0o755)
+    text = k3s.first_server(PLAN.bootstrap).replace("/etc/ilmarin/node.env", str(settings))
+    done, asked = run(folder, text, STANDING.format(folder, restart))
+    return done, settings, asked
+
+
+def test_another_release_is_told_to_the_pi_s_own_unit_after_a_snapshot_of_etcd(tmp_path: Path) -> None:
+    assert PLAN.bootstrap
+    done, settings, asked = upgraded(tmp_path, ":")
+    assert done.returncode == 0, done.stderr
+    assert settings.read_text() == f"NODE=vala-1\nAPI=x\nK3S_VERSION={PLAN.bootstrap.k3s}\n"
+    kept = f"k3s etcd-snapshot save --name before-{PLAN.bootstrap.k3s.replace('+', '-')}"
+    assert asked.index(kept) < asked.index("systemctl restart ilmarin-k3s")
+    assert [path.name for path in tmp_path.glob("node.env*")] == ["node.env"]
+
+
+def test_a_release_that_does_not_come_leaves_the_settings_as_they_were(tmp_path: Path) -> None:
+    done, settings, _ = upgraded(tmp_path, "exit 1")
+    assert done.returncode == 1
+    assert "and stays with k3s version v1.2.3+k3s1" in done.stderr
+    assert "K3S_VERSION=v1.2.3+k3s1\n" in settings.read_text()
+    assert [path.name for path in tmp_path.glob("node.env*")] == ["node.env"]

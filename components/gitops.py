@@ -4,15 +4,17 @@ Owns the seed. Refuses what runs on the cluster: from here on that is Git's.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import pulumi
 from pulumi_command import local
 
 from components.bindings import helm, kubernetes
 from model.flux import VERIFY_SECRET
-from model.gitops import GitopsClusterPlan
+from model.gitops import MIRROR_APP, GitopsClusterPlan
 from model.onepassword import CREDENTIALS_SECRET, TOKEN_SECRET
-from render import argocd, flux, manifests, vault
+from model.repository import REPOSITORY_SECRET
+from render import argocd, flux, manifests, repository, vault
 
 ARGOCD = "iluvatar:gitops:ArgoCD"
 FLUX = "iluvatar:gitops:Flux"
@@ -35,7 +37,8 @@ class ArgoCD(pulumi.ComponentResource):
         authority: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        """`secrets`: by the names in `model.onepassword`, what opens the vault."""
+        """`secrets`: by the names in `model.onepassword` and `model.repository`, what opens the vault and the
+        repository."""
         super().__init__(ARGOCD, name, None, opts)
         key = plan.cluster
 
@@ -53,6 +56,7 @@ class ArgoCD(pulumi.ComponentResource):
         if plan.believes_authority and authority is not None:
             body = argocd.authority(plan, authority)
             before.append(kubernetes.KubernetesObject(f"gitops-authority-{key}", body, options(namespace, kept=True)))
+        before += self._repository(plan, secrets, namespace, lambda *waits: options(*(waits or after), kept=True))
         if plan.onepassword:
             before += self._vault(key, secrets, lambda *waits: options(*(waits or after), kept=True))
         release = helm.seed(f"gitops-argo-cd-{key}", plan.chart, options(*before), adopted=True)
@@ -63,6 +67,31 @@ class ArgoCD(pulumi.ComponentResource):
             body = argocd.application_set(plan, category, folder)
             self.seeded.append(kubernetes.KubernetesObject(f"gitops-apps-{key}-{category}", body, options(project)))
         self.register_outputs({})
+
+    def _repository(
+        self,
+        plan: GitopsClusterPlan,
+        secrets: Mapping[str, pulumi.Input[str]],
+        namespace: pulumi.Resource,
+        kept: Callable[..., pulumi.ResourceOptions],
+    ) -> list[pulumi.Resource]:
+        """What a private repository asks of Argo CD, and of the mirror that runs here; before both, and it stays with
+        them. The mirror's namespace is written here in any case, so that it has one writer whatever the repository."""
+        found: list[pulumi.Resource] = []
+        login = plan.login or plan.mirror_login
+        shown = login and pulumi.Output.from_input(secrets[REPOSITORY_SECRET]).apply(
+            partial(repository.whole, kind=login.kind)
+        )
+        if plan.login:
+            body = repository.argo_cd(plan.login, plan.chart.namespace, shown)
+            found.append(kubernetes.KubernetesObject(f"gitops-repository-{plan.cluster}", body, kept(namespace)))
+        if plan.keeps_mirror:
+            body = manifests.namespace(MIRROR_APP, "restricted")
+            found.append(kubernetes.KubernetesObject(f"gitops-mirror-namespace-{plan.cluster}", body, kept()))
+        if plan.mirror_login:
+            body = repository.mirror(plan.mirror_login, shown)
+            found.append(kubernetes.KubernetesObject(f"gitops-mirror-key-{plan.cluster}", body, kept(found[-1])))
+        return found
 
     def _vault(
         self, key: str, secrets: Mapping[str, pulumi.Input[str]], kept: Callable[..., pulumi.ResourceOptions]

@@ -20,6 +20,8 @@ SECRETS = (
     "registryLogin",
     "onepasswordCredentials",
     "onepasswordToken",
+    "gitRepositoryKey",
+    "gitRepositoryToken",
 )
 """Stack keys that hold a secret, below `iluvatar:`."""
 TOP = ("config", "encryptionsalt", "encryptedkey", "secretsprovider", "environment")

@@ -3,7 +3,7 @@
 Owns the shape. The folders themselves are handed in as data (`model.tree`); nothing here reads a disk.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +12,8 @@ from pydantic import Field
 from model.fields import Name, Shape, Text
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET, Verify
 from model.onepassword import runs_connect
-from model.tree import Chart, Tree, seed, seeded
+from model.repository import Login
+from model.tree import Chart, Tree, apps, seed, seeded
 
 
 class GitopsCluster(Shape):
@@ -33,6 +34,13 @@ class Gitops(Shape):
     """Where the folders are fetched from: an https, ssh or oci address."""
     revision: Text = "main"
     """Branch or tag."""
+    credentials: Literal["deploy-key", "token"] | None = None
+    """Argo CD: how a private repository lets it in. `deploy-key` (ssh) = a key, the secret `gitRepositoryKey`; `token`
+    (https) = a token, the secret `gitRepositoryToken`. Left out: anybody may read the repository."""
+    username: Name | None = None
+    """What goes with a token. Left out: `git`, which GitHub and most others take with any token."""
+    known_hosts: tuple[Text, ...] = ()
+    """Over ssh: the server's host keys, as lines of known_hosts; whoever shows another is not believed."""
     verify: Verify | None = None
     """Flux: whose signature an artefact must carry; without it any artefact at the tag is applied."""
     secrets: Literal["sops", "onepassword"] | None = None
@@ -46,7 +54,8 @@ class Gitops(Shape):
 
 
 MIRROR_APP = "git-mirror"
-"""The app of the bootstrap cluster that mirrors the repository; its namespace and workload have this name, too."""
+"""The app of the bootstrap cluster that mirrors the repository; its namespace and workload have this name, too. The
+namespace is the program's: a private repository's key is there before the app."""
 
 
 TRUST = "argocd-tls-certs-cm"
@@ -81,6 +90,12 @@ class GitopsClusterPlan:
     """Argo CD: whose first content is brought before the engine is seeded. None: it reads the repository itself."""
     chart: Chart
     """The engine's own chart, as the folder that will manage it pins it."""
+    login: Login | None
+    """Argo CD: how it is let in to a private repository. None: it need not show anything, as at the mirror."""
+    keeps_mirror: bool
+    """Whether the Git mirror runs here."""
+    mirror_login: Login | None
+    """How the Git mirror that runs here is let in upstream."""
     instance: Chart | None
     """Flux: the chart of the instance, which says what it reconciles. Argo CD has none."""
     verify_key: str | None
@@ -146,6 +161,7 @@ def plan_gitops(
 
     Errors: LookupError when the engine's folder is missing (a law says so first).
     """
+    login = _login(gitops)
     mirror = MirrorPlan(gitops.repository, f"{MIRROR_APP}.{apps_zone}") if apps_zone else None
     return tuple(
         GitopsClusterPlan(
@@ -155,6 +171,9 @@ def plan_gitops(
             revision=gitops.revision,
             mirror=mirror if cluster.source == "mirror" else None,
             chart=seed(tree, name, ENGINE_APP[gitops.engine]),
+            login=login if not mirror or cluster.source == "upstream" else None,
+            keeps_mirror=gitops.engine == "argocd" and runs_mirror(tree, name, cluster.categories),
+            mirror_login=login if runs_mirror(tree, name, cluster.categories) else None,
             instance=seed(tree, name, FLUX_INSTANCE_APP) if gitops.engine == "flux" else None,
             verify_key=gitops.verify.key if gitops.verify else None,
             sops=gitops.secrets == "sops",
@@ -166,6 +185,17 @@ def plan_gitops(
         )
         for name, cluster in sorted(gitops.clusters.items())
     )
+
+
+def runs_mirror(tree: Tree, cluster: str, categories: Collection[str]) -> bool:
+    """Whether a cluster reconciles a folder with the Git mirror, whose namespace and key are then seeded."""
+    return any(app == MIRROR_APP and category in categories for category, app in apps(tree, cluster))
+
+
+def _login(gitops: Gitops) -> Login | None:
+    if gitops.credentials is None:
+        return None
+    return Login(gitops.credentials, gitops.repository, gitops.username or "git", gitops.known_hosts)
 
 
 def _mirrored(mirror: MirrorPlan) -> str:

@@ -5,13 +5,13 @@ Owns putting the realms' plans together. Refuses to judge: `model.laws` has foun
 
 from dataclasses import dataclass
 
-from model import onepassword
+from model import onepassword, repository
 from model.addresses import NetworkPlan, hosts, plan_network
 from model.ainur import BootstrapPlan, plan_bootstrap
 from model.edge import CERTIFICATES_NAMESPACE, DNS_TOKEN_SECRET
 from model.edge_plan import EdgePlan, plan_edge
 from model.environment import Environment
-from model.gitops import AUTHORITY_SECRET, TRUST, GitopsClusterPlan, plan_gitops
+from model.gitops import AUTHORITY_SECRET, MIRROR_APP, TRUST, GitopsClusterPlan, plan_gitops
 from model.netboot import NETBOOT_NAMESPACE, boot_entries
 from model.power import PowerPlan, plan_power
 from model.projects import closed
@@ -114,19 +114,30 @@ def _leftovers(
     if bootstrap:
         found.append(f"{bootstrap.name}/object/Namespace/{NETBOOT_NAMESPACE}")
     found += [f"cloudflare/zone-setting/{name}" for name, _ in edge.zone_settings]  # the provider cannot reset one
-    for one in gitops:
-        found += [_release(one.cluster, chart) for chart in (one.chart, one.instance) if chart]
-        found.append(f"{one.cluster}/object/Namespace/{one.chart.namespace}")
-        found += [f"{one.cluster}/object/Secret/{one.chart.namespace}/{name}" for name in one.keys]
-        if one.onepassword:
-            found.append(f"{one.cluster}/object/Namespace/{onepassword.NAMESPACE}")
-            names = (onepassword.CREDENTIALS_SECRET, onepassword.TOKEN_SECRET)
-            found += [f"{one.cluster}/object/Secret/{onepassword.NAMESPACE}/{name}" for name in names]
-        if one.believes_authority:
-            found.append(f"{one.cluster}/object/Secret/{one.chart.namespace}/{AUTHORITY_SECRET}")
-        if one.mirror:
-            found.append(f"{one.cluster}/object/ConfigMap/{one.chart.namespace}/{TRUST}")
+    found += [left for one in gitops for left in _left_by(one)]
     return tuple(sorted(found))
+
+
+def _left_by(one: GitopsClusterPlan) -> list[str]:
+    """What a cluster's engine goes on running with."""
+    found = [_release(one.cluster, chart) for chart in (one.chart, one.instance) if chart]
+    found.append(f"{one.cluster}/object/Namespace/{one.chart.namespace}")
+    found += [f"{one.cluster}/object/Secret/{one.chart.namespace}/{name}" for name in one.keys]
+    if one.onepassword:
+        found.append(f"{one.cluster}/object/Namespace/{onepassword.NAMESPACE}")
+        names = (onepassword.CREDENTIALS_SECRET, onepassword.TOKEN_SECRET)
+        found += [f"{one.cluster}/object/Secret/{onepassword.NAMESPACE}/{name}" for name in names]
+    if one.login:
+        found.append(f"{one.cluster}/object/Secret/{one.chart.namespace}/{repository.REPOSITORY_SECRET}")
+    if one.keeps_mirror:
+        found.append(f"{one.cluster}/object/Namespace/{MIRROR_APP}")
+    if one.mirror_login:
+        found.append(f"{one.cluster}/object/Secret/{MIRROR_APP}/{repository.MIRROR_SECRET}")
+    if one.believes_authority:
+        found.append(f"{one.cluster}/object/Secret/{one.chart.namespace}/{AUTHORITY_SECRET}")
+    if one.mirror:
+        found.append(f"{one.cluster}/object/ConfigMap/{one.chart.namespace}/{TRUST}")
+    return found
 
 
 def _release(cluster: str, chart: Chart) -> str:

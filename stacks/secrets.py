@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from model import repository
 from model.cloudflare_tokens import PROGRAM
 from model.document import SECRETS
 from model.environment import Environment
@@ -35,7 +36,7 @@ class SecretKey:
         return f"pulumi config set --secret {self.key}" + (f" < {self.from_file}" if self.from_file else "")
 
 
-_SSH_KEY, _CLOUDFLARE, _DNS, _AGE, _LOGIN, _CREDENTIALS, _TOKEN = SECRETS
+_SSH_KEY, _CLOUDFLARE, _DNS, _AGE, _LOGIN, _CREDENTIALS, _TOKEN, _GIT_KEY, _GIT_TOKEN = SECRETS
 
 CLOUDFLARE = SecretKey(
     _CLOUDFLARE,
@@ -76,8 +77,26 @@ ONEPASSWORD_TOKEN = SecretKey(
     "the token with which External Secrets asks 1Password Connect, as `op connect token create` prints it",
     "not set: this preview opens no vault",
 )
-ALL = (SSH_KEY, CLOUDFLARE, DNS_TOKEN, AGE_KEY, REGISTRY_LOGIN, ONEPASSWORD_CREDENTIALS, ONEPASSWORD_TOKEN)
+REPOSITORY_KEY = SecretKey(
+    _GIT_KEY,
+    "the private half of the repository's deploy key, which reads it and writes nothing; without a passphrase",
+    "not set: this preview reads no repository",
+    from_file="deploy-key",
+)
+REPOSITORY_TOKEN = SecretKey(
+    _GIT_TOKEN,
+    "a token that reads the repository and writes nothing",
+    "not set: this preview reads no repository",
+)
+ALL = (
+    *(SSH_KEY, CLOUDFLARE, DNS_TOKEN, AGE_KEY, REGISTRY_LOGIN, ONEPASSWORD_CREDENTIALS, ONEPASSWORD_TOKEN),
+    *(REPOSITORY_KEY, REPOSITORY_TOKEN),
+)
 """Every secret that some environment needs."""
+
+
+REPOSITORY = {"deploy-key": REPOSITORY_KEY, "token": REPOSITORY_TOKEN}
+"""What `gitops.credentials` asks for."""
 
 
 def needed(environment: Environment) -> tuple[SecretKey, ...]:
@@ -93,8 +112,9 @@ def needed(environment: Environment) -> tuple[SecretKey, ...]:
     if gitops and gitops.engine == "flux":
         wanted += [AGE_KEY] * (gitops.secrets == "sops")
         wanted += [REGISTRY_LOGIN] * gitops.registry_login
-    elif gitops and gitops.secrets == "onepassword":
-        wanted += [ONEPASSWORD_CREDENTIALS, ONEPASSWORD_TOKEN]
+    elif gitops:
+        wanted += [ONEPASSWORD_CREDENTIALS, ONEPASSWORD_TOKEN] * (gitops.secrets == "onepassword")
+        wanted += [key for kind, key in REPOSITORY.items() if kind == gitops.credentials]
     return tuple(wanted)
 
 
@@ -108,15 +128,16 @@ def missing(environment: Environment, present: set[str]) -> list[Finding]:
 
 
 def of_gitops(environment: Environment, config: pulumi.Config) -> dict[str, pulumi.Output[str]]:
-    """What Flux decrypts and logs in with, or what opens the vault, by the name of the Secret that holds it; errors as
-    `read`."""
-    named = {
-        SOPS_SECRET: AGE_KEY,
-        LOGIN_SECRET: REGISTRY_LOGIN,
-        CREDENTIALS_SECRET: ONEPASSWORD_CREDENTIALS,
-        TOKEN_SECRET: ONEPASSWORD_TOKEN,
-    }
-    return {name: read(key, config) for name, key in named.items() if key in needed(environment)}
+    """What Flux decrypts and logs in with, or what opens the vault and the repository, by the name of the Secret that
+    holds it; errors as `read`."""
+    named = (
+        (SOPS_SECRET, AGE_KEY),
+        (LOGIN_SECRET, REGISTRY_LOGIN),
+        (CREDENTIALS_SECRET, ONEPASSWORD_CREDENTIALS),
+        (TOKEN_SECRET, ONEPASSWORD_TOKEN),
+        *((repository.REPOSITORY_SECRET, key) for key in REPOSITORY.values()),
+    )
+    return {name: read(key, config) for name, key in named if key in needed(environment)}
 
 
 def read(key: SecretKey, config: pulumi.Config) -> pulumi.Output[str]:

@@ -7,6 +7,7 @@ Owns that list. A test holds the program's part equal to what the program regist
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from model import repository
 from model.closure.charts import brings
 from model.closure.things import ANYWHERE, KIND, Thing
 from model.edge import (
@@ -19,7 +20,16 @@ from model.edge import (
 )
 from model.environment import Environment
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET
-from model.gitops import AUTHORITY_SECRET, ENGINE_APP, FLUX_INSTANCE_APP, TRUST, names_authority, project
+from model.gitops import (
+    AUTHORITY_SECRET,
+    ENGINE_APP,
+    FLUX_INSTANCE_APP,
+    MIRROR_APP,
+    TRUST,
+    names_authority,
+    project,
+    runs_mirror,
+)
 from model.netboot import BOOT_CONFIG_MAPS, NETBOOT_NAMESPACE
 from model.onepassword import CREDENTIALS_SECRET, NAMESPACE, TOKEN_SECRET, runs_connect
 from model.tree import Tree, seeded
@@ -93,6 +103,12 @@ def _engine(env: Environment, tree: Tree, cluster: str) -> Iterator[Thing]:
             yield Thing("ConfigMap", engine.namespace, TRUST)
         if env.bootstrap and names_authority(tree, cluster):
             yield Thing("Secret", engine.namespace, AUTHORITY_SECRET)
+        if gitops.credentials and not (own.source == "mirror" and env.bootstrap):
+            yield Thing("Secret", engine.namespace, repository.REPOSITORY_SECRET)
+        if runs_mirror(tree, cluster, own.categories):
+            yield Thing("Namespace", "", MIRROR_APP)
+            if gitops.credentials:
+                yield Thing("Secret", MIRROR_APP, repository.MIRROR_SECRET)
         if gitops.secrets == "onepassword" and runs_connect(tree, cluster, own.categories):
             yield Thing("Namespace", "", NAMESPACE)
             yield from (Thing("Secret", NAMESPACE, name) for name in (CREDENTIALS_SECRET, TOKEN_SECRET))

@@ -43,7 +43,7 @@ def url_carries_no_password(env: Environment) -> Iterator[Breach]:
         yield Breach(
             "gitops.repository",
             message,
-            f"did you mean {match[0].replace(login, '')[:80]}? A login is a secret of the engine",
+            f"did you mean {match[0].replace(login, '')[:80]}? credentials: token, and its secret",
         )
 
 

@@ -4,9 +4,10 @@ Owns these steps. Refuses what runs: from here on the engine reconciles it.
 """
 
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET
-from model.gitops import AUTHORITY_KEY, AUTHORITY_SECRET, TRUST, GitopsClusterPlan
+from model.gitops import AUTHORITY_KEY, AUTHORITY_SECRET, MIRROR_APP, TRUST, GitopsClusterPlan
 from model.onepassword import CREDENTIALS_SECRET, NAMESPACE, TOKEN_SECRET
 from model.plan import Plan
+from model.repository import MIRROR_SECRET, REPOSITORY_SECRET
 from render import argocd, flux, manifests, vault
 from render.by_hand.step import Step, applied, installed
 
@@ -28,12 +29,15 @@ def engine(plan: Plan, cluster: str, kubeconfig: str) -> list[Step]:
         rest, objects = applied(kubeconfig, cluster, bodies)
         trusted, trust = _trust(plan, gitops, kubeconfig)
         opened, keys, more = _vault(gitops, kubeconfig)
-        does = (space, *trusted, *keys, f"gitops-argo-cd-{cluster}", *bodies)
+        let_in, shown, held = _repository(gitops, kubeconfig)
+        does = (space, *trusted, *let_in, *keys, f"gitops-argo-cd-{cluster}", *bodies)
         why = f"Argo CD; a project and an ApplicationSet a category: it reads {gitops.repository} at {gitops.revision}."
         if keys:
             why += " Connect's credentials, as they were downloaded, and its token are the two files below secret/."
-        commands = (*first, *trust, *opened, command, *rest)
-        return [Step(f"{cluster}: Argo CD", why, commands, does, files | objects | more)]
+        if gitops.login or gitops.mirror_login:
+            why += " What lets it in to the repository is the file secret/repository."
+        commands = (*first, *trust, *shown, *opened, command, *rest)
+        return [Step(f"{cluster}: Argo CD", why, commands, does, files | objects | more | held)]
     return [_flux(plan, gitops, kubeconfig, (*first, command), files)]
 
 
@@ -52,6 +56,35 @@ def _trust(plan: Plan, gitops: GitopsClusterPlan, kubeconfig: str) -> tuple[tupl
     first = f"kubectl -n {gitops.chart.namespace} create"
     last = f"--dry-run=client -o yaml | {labelled} | kubectl --kubeconfig {kubeconfig} apply --server-side -f -"
     return tuple(made), tuple(f"{first} {what} {last}" for what in made.values())
+
+
+def _repository(gitops: GitopsClusterPlan, kubeconfig: str) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, str]]:
+    """The graph's names, commands and files of what opens a private repository, to Argo CD and to the mirror."""
+    names, commands, files = [], [], {}
+    kubectl, apply = "kubectl create secret generic", f"kubectl --kubeconfig {kubeconfig} apply --server-side -f -"
+    if login := gitops.login:
+        names.append(f"gitops-repository-{gitops.cluster}")
+        key = "sshPrivateKey" if login.kind == "deploy-key" else "password"
+        said = "" if login.kind == "deploy-key" else f" --from-literal=username={login.username}"
+        made = f"{kubectl} {REPOSITORY_SECRET} -n {gitops.chart.namespace} --from-file={key}=secret/repository{said}"
+        literals = f"--from-literal=type=git --from-literal=url={login.url} --dry-run=client -o yaml"
+        label = "kubectl label --local -f - -o yaml argocd.argoproj.io/secret-type=repository"
+        commands.append(f"{made} {literals} | {label} | {apply}")
+    if gitops.keeps_mirror:
+        place = f"gitops-mirror-namespace-{gitops.cluster}"
+        lines, files = applied(kubeconfig, gitops.cluster, {place: manifests.namespace(MIRROR_APP, "restricted")})
+        names, commands = [*names, place], [*commands, *lines]
+    if login := gitops.mirror_login:
+        names.append(f"gitops-mirror-key-{gitops.cluster}")
+        made = f"{kubectl} {MIRROR_SECRET} -n {MIRROR_APP}"
+        if login.kind == "deploy-key":
+            known = f"{gitops.cluster}/known_hosts"
+            files[known] = "".join(f"{line}\n" for line in login.known_hosts)
+            made += f" --from-file=ssh-privatekey=secret/repository --from-file=known_hosts={known}"
+        else:
+            made += f" --from-literal=username={login.username} --from-file=password=secret/repository"
+        commands.append(f"{made} --dry-run=client -o yaml | {apply}")
+    return tuple(names), tuple(commands), files
 
 
 def _vault(gitops: GitopsClusterPlan, kubeconfig: str) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, str]]:

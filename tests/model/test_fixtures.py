@@ -12,6 +12,7 @@ REPEATED = (
     *("gitops-mirror-name", "gitops-mirror-missing", "gitops-approver-names", "gitops-approver-subnets"),
     *("gitops-metrics-unsigned", "route-inside-unpublished"),
     *("storage-ceph-disks", "storage-class-default", "storage-local-folder", "storage-nfs-volume"),
+    "argocd-known-hosts",
 )
 """Codes of what stands in the folders and in the stack file alike, or follows from it."""
 

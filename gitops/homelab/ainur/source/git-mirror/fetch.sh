@@ -28,11 +28,20 @@ esac
 
 # Nobody is there to be asked for a password, and a line that says nothing for a minute is dead
 export GIT_TERMINAL_PROMPT=0 GIT_HTTP_LOW_SPEED_LIMIT=1000 GIT_HTTP_LOW_SPEED_TIME=60
-key=${MIRROR_KEY_FOLDER:-/etc/git-mirror/key}
+# A private upstream: a deploy key with the server's own keys, which no other list adds to; or a name and a token, which
+# Git asks for by reading the files, for this very address and no other
+export MIRROR_KEY_FOLDER="${MIRROR_KEY_FOLDER:-/etc/git-mirror/key}"
+key=$MIRROR_KEY_FOLDER
+if [ -f "$key/password" ]; then
+    export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0="credential.$MIRROR_URL.helper"
+    # shellcheck disable=SC2016 # it is Git that runs this
+    answers='echo "username=$(cat "$MIRROR_KEY_FOLDER/username")"; echo "password=$(cat "$MIRROR_KEY_FOLDER/password")"'
+    export GIT_CONFIG_VALUE_0="!f() { $answers; }; f"
+fi
 if [ -f "$key/ssh-privatekey" ]; then
-    GIT_SSH_COMMAND="ssh -i $key/ssh-privatekey -o IdentitiesOnly=yes -o UserKnownHostsFile=$key/known_hosts"
-    GIT_SSH_COMMAND="$GIT_SSH_COMMAND -o StrictHostKeyChecking=yes -o BatchMode=yes -o ConnectTimeout=20"
-    export GIT_SSH_COMMAND="$GIT_SSH_COMMAND -o ServerAliveInterval=20"
+    GIT_SSH_COMMAND="ssh -F /dev/null -i $key/ssh-privatekey -o IdentitiesOnly=yes -o GlobalKnownHostsFile=/dev/null"
+    GIT_SSH_COMMAND="$GIT_SSH_COMMAND -o UserKnownHostsFile=$key/known_hosts -o StrictHostKeyChecking=yes"
+    export GIT_SSH_COMMAND="$GIT_SSH_COMMAND -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=20"
 fi
 
 mkdir -p "$MIRROR_REPOSITORY"

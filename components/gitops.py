@@ -56,9 +56,7 @@ class ArgoCD(pulumi.ComponentResource):
         if plan.believes_authority and authority is not None:
             body = argocd.authority(plan, authority)
             before.append(kubernetes.KubernetesObject(f"gitops-authority-{key}", body, options(namespace, kept=True)))
-        before += self._repository(plan, secrets, namespace, lambda *waits: options(*(waits or after), kept=True))
-        if plan.onepassword:
-            before += self._vault(key, secrets, lambda *waits: options(*(waits or after), kept=True))
+        before += self._given(plan, secrets, namespace, lambda *waits: options(*(waits or after), kept=True))
         release = helm.seed(f"gitops-argo-cd-{key}", plan.chart, options(*before), adopted=True)
         self.seeded = []
         for category, folder in plan.categories:
@@ -67,6 +65,17 @@ class ArgoCD(pulumi.ComponentResource):
             body = argocd.application_set(plan, category, folder)
             self.seeded.append(kubernetes.KubernetesObject(f"gitops-apps-{key}-{category}", body, options(project)))
         self.register_outputs({})
+
+    def _given(
+        self,
+        plan: GitopsClusterPlan,
+        secrets: Mapping[str, pulumi.Input[str]],
+        namespace: pulumi.Resource,
+        kept: Callable[..., pulumi.ResourceOptions],
+    ) -> list[pulumi.Resource]:
+        """Everything that is a person's to give."""
+        opened = self._repository(plan, secrets, namespace, kept)
+        return opened + (self._vault(plan.cluster, secrets, kept) if plan.onepassword else [])
 
     def _repository(
         self,

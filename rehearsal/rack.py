@@ -180,7 +180,10 @@ def open_rack(
         environment = parse(lab.stack_file.read_text(encoding="utf-8"), lab.stack_file.name).environment
         write_private(folder.cards, json.dumps(cards(environment or {}, lab.stack)))
         with (
-            world(folder.path, lab.stack_file, lab.gitops.parent, [keys.authorized_key], [lock], staging) as ports,
+            world(
+                *(folder.path, lab.stack_file, lab.gitops.parent, [keys.authorized_key], [lock], staging),
+                git_readers=keys.git_readers,
+            ) as ports,
             contextlib.chdir(folder.work),  # where Pulumi's language host would run the program
         ):
             engine = Engine(

@@ -1,7 +1,7 @@
 """One rack's folder on disk: where its parts lie, what it is given, which keys it was made with.
 
     .rack/<rack>.lock           who uses the rack
-    .rack/<rack>/keys.json      this rack's passphrase and the public half of its SSH key
+    .rack/<rack>/keys.json      this rack's passphrase and the public halves of its keys
                  /sealed.yaml    its secrets, encrypted by the engine
                  /cards.json     what the owner's cards carry
                  /world.json     the simulated world; world.log is what its process says
@@ -15,6 +15,7 @@ engine has sealed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -33,6 +34,8 @@ from stacks.secrets import (
     ONEPASSWORD_CREDENTIALS,
     ONEPASSWORD_TOKEN,
     REGISTRY_LOGIN,
+    REPOSITORY_KEY,
+    REPOSITORY_TOKEN,
     SSH_KEY,
 )
 
@@ -56,10 +59,13 @@ class Lab:
 
 @dataclass(frozen=True)
 class Keys:
-    """What a rack keeps in clear, for its owner's eyes: the state's passphrase, and who may log in to its hosts."""
+    """What a rack keeps in clear, for its owner's eyes: the state's passphrase, who may log in to its hosts, and who
+    may read its repository."""
 
     passphrase: str
     authorized_key: str
+    git_readers: tuple[str, ...] = ()
+    """Whom the Git server lets in: the deploy key's public half, and the token's hash."""
 
 
 @dataclass(frozen=True)
@@ -133,10 +139,12 @@ class RackFolder:
 
     def make_keys(self) -> dict[str, str]:
         """Make this rack's keys and give the secrets still to be sealed, by configuration key."""
-        login = ssh_key("rack")
-        keys = {"passphrase": passphrase(), "authorized_key": login.public}
+        login, deploy, token = ssh_key("rack"), ssh_key("deploy"), api_token()
+        readers = (" ".join(deploy.public.split()[:2]), f"sha256:{hashlib.sha256(token.encode()).hexdigest()}")
+        keys = {"passphrase": passphrase(), "authorized_key": login.public, "git_readers": readers}
         write_private(self.path / "keys.json", json.dumps(keys))
         made = {SSH_KEY: login.private, CLOUDFLARE: api_token(), AGE_KEY: passphrase(), REGISTRY_LOGIN: passphrase()}
+        made |= {REPOSITORY_KEY: deploy.private, REPOSITORY_TOKEN: token}
         made |= {DNS_TOKEN: api_token(), ONEPASSWORD_CREDENTIALS: passphrase(), ONEPASSWORD_TOKEN: passphrase()}
         return {f"{PROJECT}:{key.key}": value for key, value in made.items()}
 

@@ -78,6 +78,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--faults", type=Path, help="what goes wrong on purpose, JSON or YAML")
     parser.add_argument("--points", type=Path, help="file to which each moment a fault may strike is added")
     parser.add_argument("--authorized-key", action="append", default=[], help="public key the simulated cards admit")
+    parser.add_argument("--git-reader", action="append", default=[], help="public key, or hash, of who may read Git")
     parser.add_argument("--cards", type=Path, help="what is on the simulated cards, JSON: host → file → text")
     parser.add_argument("--stay", action="store_true", help="outlive the process that started this one")
     return parser.parse_args()
@@ -97,6 +98,7 @@ def main() -> None:
         faults=load_faults(options.faults, options.points),
         authorized_keys=tuple(options.authorized_key),
         stack_file=options.environment,
+        git_readers=tuple(options.git_reader),
         cards=json.loads(options.cards.read_text(encoding="utf-8")) if options.cards else {},
     )
     world.save()

@@ -48,12 +48,13 @@ def world(
     authorized_keys: Sequence[str],
     keep_open: Sequence[int] = (),
     staging: Staging | None = None,
+    git_readers: Sequence[str] = (),
 ) -> Iterator[dict[str, int]]:
     """Run the World kept in `folder` and give `{package: port}` of its stand-ins, all on 127.0.0.1.
 
     `stack_file` says what hardware there is, `repository` holds gitops/, `authorized_keys` are what the simulated cards
-    admit; the cards are `folder`/cards.json. What the process says goes to `folder`/world.log. WorldTrouble when it
-    does not come up.
+    admit, `git_readers` whom the Git server lets in; the cards are `folder`/cards.json. What the process says goes to
+    `folder`/world.log. WorldTrouble when it does not come up.
     """
     ports_file = folder / "ports.json"
     ports_file.unlink(missing_ok=True)
@@ -61,6 +62,7 @@ def world(
     command += ["--environment", str(stack_file), "--repository", str(repository), "--ports-file", str(ports_file)]
     command += ["--cards", str(folder / "cards.json")]
     command += [word for key in authorized_keys for word in ("--authorized-key", key)]
+    command += [word for reader in git_readers for word in ("--git-reader", reader)]
     command += staging.words() if staging else []
     with (folder / "world.log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(

@@ -55,8 +55,12 @@ class World:
         authorized_keys: tuple[str, ...] = (),
         stack_file: Path | None = None,
         cards: dict[str, dict[str, str]] | None = None,
+        git_readers: tuple[str, ...] = (),
     ) -> None:
-        """``cards``: host name → file name → text on the boot partition of the card that its owner wrote."""
+        """``cards``: host name → file name → text on the boot partition of the card that its owner wrote.
+
+        ``git_readers``: whom the Git server lets in, as the public key, or as ``sha256:`` and the token's hash.
+        """
         self.environment = environment
         self.file = file
         self.repository = repository
@@ -64,6 +68,7 @@ class World:
         self.authorized_keys = authorized_keys
         self.stack_file = stack_file
         self.cards = cards or {}
+        self.git_readers = git_readers
         self.lock = threading.RLock()
         self.data: dict[str, Any] = _load(file) or {"version": VERSION, "clock": 0.0, "journal": [], "sections": {}}
         self.clock = Clock(self)

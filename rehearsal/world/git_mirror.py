@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
-from rehearsal.world import kube_names
+from rehearsal.world import git, kube_names
 from rehearsal.world.errors import Refusal
 from rehearsal.world.host_tools import Failed, Result
 
@@ -29,6 +29,7 @@ def execute(world: World, cluster: Any, words: list[str]) -> Result:
         raise Failed(f'Error from server (NotFound): deployments.apps "{APP}" not found')
     if words[:1] != [SCRIPT] or len(words) > 2:
         raise Failed(f"exec: the rack's Git mirror knows {SCRIPT} REVISION only", 126)
+    git.asked_by_the_mirror(world, cluster, (words[1:] or [""])[0])
     gitops = world.environment.get("gitops") or {}
     wanted, has = (words[1:] or [""])[0], str(gitops.get("revision", "main"))
     upstream = str(gitops.get("repository"))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.world import (
+    git,
     git_mirror,
     kube_apps,
     kube_folders,
@@ -145,6 +146,8 @@ def _fetched(cluster: Cluster, url: str, revision: str) -> Path:
     try:
         if url != gitops.get("repository"):
             git_mirror.fetched_by(cluster.world, cluster, url)
+        else:
+            git.asked_by_argo_cd(cluster.world, cluster, url)
         if cluster.world.repository is None:
             raise Refusal(f"failed to list refs: repository not found: {url}")
     except Refusal as refusal:

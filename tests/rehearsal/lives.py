@@ -3,15 +3,19 @@
 Owns the rack, the edited stack file and the question what a run touched. Refuses to judge: the tests do.
 """
 
+import contextlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 import yaml
+from pulumi import automation as auto
 
 from model.document import parse
+from rehearsal.engine_events import Listener
 from rehearsal.rack import Run, Verb, open_rack
 from rehearsal.rack_folder import Lab
 from rehearsal.world import World
@@ -91,6 +95,36 @@ class Life:
     def world(self) -> World:
         """The World as it was left, to be asked."""
         return World(raw(self.name), file=self.rack() / "world.json", repository=ROOT)
+
+
+@contextlib.contextmanager
+def every_event(heard: list[str]) -> Iterator[None]:
+    """Keep everything the engine says, word for word: the rack itself keeps no values."""
+    listen = Listener.__call__
+
+    def hear(listener: Listener, event: auto.EngineEvent) -> None:
+        heard.append(repr(event) + json.dumps(event, default=lambda one: getattr(one, "__dict__", str(one))))
+        listen(listener, event)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Listener, "__call__", hear)
+        yield
+
+
+def in_clear(life: Life, secrets: Sequence[str]) -> list[str]:
+    """Where of a rack's folder and of the engine's events a secret stands, as place and how it begins."""
+    said = {"the engine's events": "\n".join(life.events)}
+    for file in life.rack().rglob("*"):
+        if file.is_file() and file.name != "world.json":
+            said[str(file.relative_to(life.rack()))] = file.read_text(errors="replace")
+    assert len(said) > 6, "there is nothing to look through"
+    forms = {form: secret for secret in secrets for form in (secret, json.dumps(secret)[1:-1])}
+    return [
+        f"{place} holds a secret that begins {secret[:6]}"
+        for place, text in said.items()
+        for form, secret in forms.items()
+        if form in text
+    ]
 
 
 def touched(run: Run) -> dict[str, str]:

@@ -3,40 +3,22 @@
 One `up` per lab is lived once; every other test goes on from a copy of that rack.
 """
 
-import contextlib
-import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pulumi import automation as auto
 
-from rehearsal.engine_events import Listener
 from rehearsal.rack import open_rack
 from rehearsal.rack_folder import Lab
 from rehearsal.world import kube_folders
 from rehearsal.world.kube_cluster import PROGRAM, Cluster
 from tests.labs import ROOT, SHIPPED, planned, raw
-from tests.rehearsal.lives import Life, touched
+from tests.rehearsal.lives import Life, every_event, in_clear, touched
 
 pytestmark = pytest.mark.slow
-
-
-@contextlib.contextmanager
-def every_event(heard: list[str]) -> Iterator[None]:
-    """Keep everything the engine says, word for word: the rack itself keeps no values."""
-    listen = Listener.__call__
-
-    def hear(listener: Listener, event: auto.EngineEvent) -> None:
-        heard.append(repr(event) + json.dumps(event, default=lambda one: getattr(one, "__dict__", str(one))))
-        listen(listener, event)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Listener, "__call__", hear)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -130,17 +112,8 @@ def test_no_secret_that_the_world_issued_is_in_clear_anywhere(lab: str, stood: C
     life = stood(lab)
     secrets = [secret for secret in life.world().issued_secrets() if len(secret) >= 8]
     assert len(secrets) > 10, "a World that issued nothing proves nothing"
-    looked = 0
-    for file in life.rack().rglob("*"):
-        if file.is_file() and file.name != "world.json":
-            looked += 1
-            text = file.read_text(errors="replace")
-            found = [secret[:6] for secret in secrets if secret in text]
-            assert not found, f"{file.relative_to(life.rack())} holds secrets that begin {found}"
-    assert looked > 5
-    said = "\n".join(life.events)
-    assert "arda-secrets" in said
-    assert not [secret[:6] for secret in secrets if secret in said], "the engine's events hold a secret"
+    assert in_clear(life, secrets) == []
+    assert "arda-secrets" in "\n".join(life.events), "the events were not heard"
 
 
 def test_one_more_worker_is_one_more_configuration_and_the_network_s_files(living: Callable[[str], Life]) -> None:

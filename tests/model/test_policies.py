@@ -205,6 +205,7 @@ def test_turing_s_gateway_gets_out_and_is_reached_from_the_lan() -> None:
     assert isinstance(envoy, Pods)
     assert traffic.ground.closed(envoy, "ingress")
     assert traffic.ground.closed(envoy, "egress")
+    resolver = next(one for one in traffic.pods if one.who == "Deployment networking/k8s-gateway")
     controller = Pods("its controller", "networking", {"control-plane": "envoy-gateway"}, {})
     passing: tuple[tuple[Peer, Peer, Port], ...] = (
         ("world", envoy, Port(10443)),
@@ -214,6 +215,9 @@ def test_turing_s_gateway_gets_out_and_is_reached_from_the_lan() -> None:
         (envoy, controller, Port(18000)),
         (controller, "kube-apiserver", Port(6443)),
         ("kube-apiserver", controller, Port(9443)),
+        ("world", resolver, Port(1053, "UDP")),
+        (resolver, "world", Port(53, "UDP")),
+        (resolver, "kube-apiserver", Port(6443)),
     )
     for source, target, port in passing:
         assert into(traffic.ground, source, target, port) is True, f"{source} → {target} {port}"
@@ -223,6 +227,7 @@ def test_turing_s_gateway_gets_out_and_is_reached_from_the_lan() -> None:
         (FAR, controller, Port(18000)),
         (envoy, "kube-apiserver", Port(6443)),
         (envoy, "world", Port(443)),
+        (resolver, "world", Port(443)),
     )
     for source, target, port in stopped:
         assert into(traffic.ground, source, target, port) is False, f"{source} → {target} {port}"

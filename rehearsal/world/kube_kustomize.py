@@ -139,8 +139,21 @@ def _decrypted(cluster: Cluster, found: Body, document: Body) -> Body:
 
 def _prune(cluster: Cluster, before: list[list[str]], stands: list[list[str]]) -> None:
     for kind, namespace, name in (each for each in before if each not in stands):
-        if cluster.get(kind, namespace or None, name) is not None:
+        found = cluster.get(kind, namespace or None, name)
+        if found is not None:
+            if kind == "Kustomization":
+                _end(cluster, found)
             cluster.delete(kind, namespace or None, name)
+
+
+def _end(cluster: Cluster, found: Body) -> None:
+    """What a Kustomization that is deleted takes along: all that it applied, unless its ``deletionPolicy`` orphans it.
+
+    Left out, the policy mirrors ``prune``.
+    """
+    policy = found["spec"].get("deletionPolicy", "MirrorPrune")
+    if policy in ("Delete", "WaitForTermination") or (policy == "MirrorPrune" and found["spec"].get("prune")):
+        _prune(cluster, (found.get("status") or {}).get("inventory") or [], [])
 
 
 def _awaited(spec: Body, stands: list[list[str]]) -> list[list[str]]:

@@ -112,7 +112,7 @@ def _is_chart(url: str, tag: str) -> bool:
     return True
 
 
-@functools.lru_cache(maxsize=16)
+@functools.cache
 def _unpacked(layer: bytes) -> tempfile.TemporaryDirectory[str]:
     """The files of a layer, in a folder that lasts as long as this process."""
     failed = "OCIArtifactLayerOperationFailed: failed to extract layer contents from artifact: "

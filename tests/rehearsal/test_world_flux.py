@@ -83,6 +83,21 @@ def test_what_was_pushed_stands_and_follows_the_tag():
     assert [one["metadata"]["name"] for one in cluster.objects("ConfigMap", "default")] == ["other", "second"]
 
 
+@pytest.mark.parametrize(
+    ("policy", "prune", "stays"),
+    [({}, True, False), ({}, False, True), ({"deletionPolicy": "Orphan"}, True, True)]
+    + [({"deletionPolicy": one}, False, False) for one in ("Delete", "WaitForTermination")],
+)
+def test_what_a_kustomization_applied_goes_with_it_unless_it_is_orphaned(
+    policy: dict[str, Any], prune: bool, stays: bool
+):
+    cluster = flux(lab(**policy, prune=prune))
+    push(cluster.world, {path: text for path, text in lab().items() if not path.endswith("/second.yaml")})
+    cluster.work()
+    assert cluster.get("Kustomization", "flux-system", "second") is None
+    assert (cluster.get("ConfigMap", "default", "second") is not None) is stays
+
+
 def test_without_an_artefact_source_controller_says_which_manifest_is_unknown():
     cluster = flux(None)
     reason, message = told(cluster, "flux-system", "OCIRepository")

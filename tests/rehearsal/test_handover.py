@@ -1,5 +1,6 @@
 """From seed to self-managed, with the real engine: an app is a folder, and what passed to Git stays Git's."""
 
+import functools
 import re
 import shutil
 from collections.abc import Callable
@@ -88,32 +89,19 @@ class Own(Life):
 @pytest.fixture(scope="module")
 def stood(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Callable[[str], Own]:
     """A lab after its first `up`."""
-    made: dict[str, Own] = {}
 
+    @functools.cache
     def stand(name: str) -> Own:
-        if name not in made:
-            life = Own(name, tmp_path_factory.mktemp(name), engine)
-            if name == "shire":
-                life.begin(FOURTH / "Pulumi.shire.yaml", FOURTH / "gitops")
-            else:
-                life.begin(ROOT / f"Pulumi.{name}.yaml", ROOT / "gitops")
-            done = life.run("up", fresh=True)
-            assert done.well, done.errors()
-            made[name] = life
-        return made[name]
+        life, folder = Own(name, tmp_path_factory.mktemp(name), engine), FOURTH if name == "shire" else ROOT
+        return life.begin(folder / f"Pulumi.{name}.yaml", folder / "gitops").risen()
 
     return stand
 
 
 @pytest.fixture
-def standing(stood: Callable[[str], Own], tmp_path: Path, engine: Path) -> Callable[[str], Own]:
+def standing(stood: Callable[[str], Own], tmp_path: Path) -> Callable[[str], Own]:
     """A copy of it, to live on from."""
-
-    def copied(name: str) -> Own:
-        shutil.copytree(stood(name).folder, tmp_path / name, symlinks=True)
-        return Own(name, tmp_path / name, engine)
-
-    return copied
+    return lambda name: stood(name).copied(tmp_path / name)
 
 
 def applications(life: Own) -> dict[str, str]:

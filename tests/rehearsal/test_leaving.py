@@ -1,5 +1,6 @@
 """Nodes that leave, are lost and are replaced, with the real engine; and runs that do what none may."""
 
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -20,16 +21,12 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def stood(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Callable[[str], Life]:
     """A lab after its first `up`; made once, never changed."""
-    made: dict[str, Life] = {}
 
+    @functools.cache
     def stand(name: str) -> Life:
-        if name not in made:
-            life = Life(name, tmp_path_factory.mktemp(name), engine)
-            life.edited(lambda _: None)
-            run = life.run("up", fresh=True)
-            assert run.well, run.errors()
-            made[name] = life
-        return made[name]
+        life = Life(name, tmp_path_factory.mktemp(name), engine)
+        life.edited(lambda _: None)
+        return life.risen()
 
     return stand
 

@@ -1,5 +1,6 @@
 """A node that leaves, step by step: what refuses, what is kept, and that every cut is mended by running it again."""
 
+import functools
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -19,16 +20,12 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def stood(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Callable[[str], Path]:
     """The file of a lab's World after its first `up`."""
-    made: dict[str, Path] = {}
 
+    @functools.cache
     def stand(lab: str) -> Path:
-        if lab not in made:
-            life = Life(lab, tmp_path_factory.mktemp(lab), engine)
-            life.edited(lambda _: None)
-            done = life.run("up", fresh=True)
-            assert done.well, done.errors()
-            made[lab] = life.rack() / "world.json"
-        return made[lab]
+        life = Life(lab, tmp_path_factory.mktemp(lab), engine)
+        life.edited(lambda _: None)
+        return life.risen().rack() / "world.json"
 
     return stand
 

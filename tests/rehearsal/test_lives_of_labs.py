@@ -3,8 +3,8 @@
 One `up` per lab is lived once; every other test goes on from a copy of that rack.
 """
 
+import functools
 import re
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,30 +24,21 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def stood(tmp_path_factory: pytest.TempPathFactory, engine: Path) -> Callable[[str], Life]:
     """A lab after its first `up`; made once, never changed."""
-    made: dict[str, Life] = {}
 
+    @functools.cache
     def stand(name: str) -> Life:
-        if name not in made:
-            life = Life(name, tmp_path_factory.mktemp(name), engine)
-            life.edited(lambda _: None)
-            with every_event(life.events):
-                run = life.run("up", fresh=True)
-            assert run.well, run.errors()
-            made[name] = life
-        return made[name]
+        life = Life(name, tmp_path_factory.mktemp(name), engine)
+        life.edited(lambda _: None)
+        with every_event(life.events):
+            return life.risen()
 
     return stand
 
 
 @pytest.fixture
-def living(stood: Callable[[str], Life], tmp_path: Path, engine: Path) -> Callable[[str], Life]:
+def living(stood: Callable[[str], Life], tmp_path: Path) -> Callable[[str], Life]:
     """A copy of a lab that stands, to be changed freely."""
-
-    def copy(name: str) -> Life:
-        shutil.copytree(stood(name).folder, tmp_path / name, symlinks=True)
-        return Life(name, tmp_path / name, engine)
-
-    return copy
+    return lambda name: stood(name).copied(tmp_path / name)
 
 
 @pytest.mark.parametrize("lab", SHIPPED)

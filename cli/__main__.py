@@ -66,10 +66,17 @@ def plan(
     stack: Stack,
     as_json: Json = False,
     ledger: Annotated[bool, typer.Option("--ledger", help="only who writes each object, and when it passes")] = False,
+    route: Annotated[str | None, typer.Option("--route", metavar="HOST", help="only how one name is answered")] = None,
 ) -> None:
     """Show what follows from a stack file: every address, name, version and order."""
     from cli.plan import plan as run
 
+    if route is not None:
+        from cli.route import route as follow
+
+        if ledger:
+            raise typer.BadParameter("--ledger and --route each show one thing: one of them")
+        _do(lambda: follow(find(stack), route, as_json=as_json))
     _do(lambda: run(find(stack), as_json=as_json, owners=ledger))
 
 

@@ -59,9 +59,10 @@ local=/{{ zone }}/
 # {{ inside.domain }} on the LAN: k8s-gateway knows where each route leads, and asks outside for a name that has none
 server=/{{ inside.domain }}/{{ inside.address }}
 {% elif inside and inside.by == "ainur" %}
-# {{ inside.domain }} on the LAN: straight to the gateways
+# {{ inside.domain }} on the LAN: straight to the gateways. A name of its own is a host-record, which is asked first:
+# `address` twice for the domain would give every name both addresses
 {% for name, address in inside.names if not name.startswith("*") -%}
-address=/{{ name }}/{{ address }}
+host-record={{ name }},{{ address }}
 {% endfor -%}
 address=/{{ inside.domain }}/{{ inside.address }}
 local=/{{ inside.domain }}/

@@ -9,6 +9,7 @@ from typing import Any
 from model.closure.graph import Graph
 from model.closure.reading import items, mapping, said
 from model.closure.things import BUILT_IN, Need, Thing
+from model.closure.workloads import Traffic
 from model.environment import Environment
 from model.routes.applied import Applied, text, words
 from model.routes.things import Attached, Backend, Gap, Link, Route
@@ -26,6 +27,9 @@ class Backends:
 
     def __init__(self, env: Environment, graph: Graph, objects: tuple[Applied, ...]) -> None:
         self._env, self._graph = env, graph
+        # Cilium enforces policies on the Talos cluster; of another's nothing is proved
+        ours = env.cluster is not None and env.cluster.name == graph.cluster
+        self._traffic = Traffic(graph) if ours else None
         self._services = {(one.held.namespace, one.held.name): one for one in objects if one.held.kind == "Service"}
         self._workloads = [one for one in objects if one.held.kind in WORKLOADS]
         self._grants = [one for one in objects if one.held.kind == "ReferenceGrant"]
@@ -52,7 +56,10 @@ class Backends:
             for backend in rule.backends:
                 if backend not in seen:
                     seen.add(backend)
-                    yield from self._backend(route, backend)
+                    found = tuple(self._backend(route, backend))
+                    yield from found
+                    if self._traffic and not any(link.gap for link in found):
+                        yield self._policy(self._traffic, one, backend)
 
     def _file(self, route: Route) -> str:
         return said(self._env, route.file)
@@ -144,12 +151,19 @@ class Backends:
         told = ", ".join(f"{one.held.kind} {one.held.name}" for one in chosen)
         return Link("pods", f"{told} port {target}", chosen[0].held.file)
 
-    def labels(self, backend: Backend) -> Mapping[str, str]:
-        """The labels of the pods behind a plain Service; empty when they are not seen."""
-        service = self._services.get((backend.namespace, backend.name))
-        selector = words(service.spec.get("selector")) if service else {}
-        chosen = [one for one in self._workloads if one.held.namespace == backend.namespace and _runs(one, selector)]
-        return _labels(chosen[0]) if selector and chosen else {}
+    def _policy(self, traffic: Traffic, one: Attached, backend: Backend) -> Link:
+        gateway = (one.gateway.namespace, one.gateway.name)
+        found = traffic.reached(gateway, backend.namespace, backend.name, backend.port)
+        if found.passes is False:
+            message = (
+                f"{self._file(one.route)}: {one.route} does not reach {backend.namespace}/{backend.name}: {found.why}"
+            )
+            side = backend.namespace if found.direction == "ingress" else gateway[0]
+            gap = Gap("policy-route", self._place, message, f"open the port in a policy of namespace {side}")
+            return Link("policy", f"shut: {found.why}", gap=gap)
+        if found.passes is None:
+            return Link("policy", f"not seen here: {found.why}")
+        return Link("policy", f"lets it in: {found.why}")
 
 
 def _template(one: Applied) -> Mapping[str, Any]:

@@ -68,7 +68,9 @@ class Certificates:
             wanted = Need(Thing("Secret", *secret), "", gateway.by, gateway.name, 0)
             if found := self._graph.bringers(wanted):
                 return Link(STEP, f"Secret {shown} by {found[0].by}: its names are not seen here", found[0].app)
-            gap = Gap("gitops-gateway-certificate", path, f"nobody makes Secret {shown}", "add a Certificate")
+            message = f"nobody makes Secret {shown}, which {gateway.name} shows: HTTPS does not answer"
+            hint = f"add a Certificate with secretName: {secret[1]} in namespace {secret[0]} (cert-manager)"
+            gap = Gap("gitops-gateway-certificate", path, message, hint)
             return Link(STEP, f"nobody makes Secret {shown}: HTTPS does not answer", gateway.by, gap)
         names = tuple(one.lower() for one in _names(made.spec))
         file = said(self._env, made.held.file)

@@ -94,7 +94,7 @@ def picked(gateway: Gateway, name: str) -> Listener | None:
     return max(found, key=lambda one: weight(one.hostname), default=None)
 
 
-def clashes(env: Environment, part: Cluster) -> Iterator[Gap]:
+def clashes(env: Environment, part: Cluster) -> Iterator[tuple[Route, Gap]]:
     """Two routes that claim one name and path at one listener: the older gets every request, the other none."""
     claimed: dict[tuple[object, ...], Route] = {}
     told: set[tuple[str, ...]] = set()
@@ -112,20 +112,20 @@ def clashes(env: Environment, part: Cluster) -> Iterator[Gap]:
                     f"{said(env, route.file)}: {route} claims {name} at {one.gateway.name}, "
                     f"and so does {first} in {said(env, first.file)}"
                 )
-                yield Gap("route-claimed-twice", part.place, message, "give one of them another name or path")
+                yield route, Gap("route-claimed-twice", part.place, message, "give one of them another name or path")
 
 
-def plain(env: Environment, part: Cluster) -> Iterator[Gap]:
+def plain(env: Environment, part: Cluster) -> Iterator[tuple[Route, Gap]]:
     """Routes that a gateway answers over plain HTTP: its own redirect is for names that nobody claims there."""
     for one in part.attached:
         if one.listener.protocol == "HTTP" and one.route.kind != INGRESS and sent(one.route):
             secure = next((each.name for each in one.gateway.listeners if each.protocol == "HTTPS"), None)
             hint = f"set sectionName: {secure} in its parentRefs" if secure else "give the gateway an HTTPS listener"
             message = f"{said(env, one.route.file)}: {one.route} is answered over plain HTTP by {one.gateway.name}, too"
-            yield Gap("route-plain", part.place, message, hint)
+            yield one.route, Gap("route-plain", part.place, message, hint)
 
 
-def exposed(env: Environment, part: Cluster) -> Iterator[tuple[Route, Gap]]:
+def exposures(env: Environment, part: Cluster) -> Iterator[tuple[Route, Gap]]:
     """What its owner keeps to the LAN, and hangs on a public gateway: itself, or its Service by another route."""
     kept = part.kept()
     for one in part.attached:

@@ -5,7 +5,7 @@ those are the owner's word.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
 from model.ainur import apps_zone
@@ -19,6 +19,11 @@ from model.routes.things import Answer, Attached
 
 EXTERNAL_DNS = "external-dns"
 PROXIED = "external-dns.alpha.kubernetes.io/cloudflare-proxied"
+_PRIVATE = tuple(
+    # RFC 1918; RFC 6598, a provider's own translation; RFC 3927; the machine itself
+    IPv4Network(one)
+    for one in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16", "127.0.0.0/8")
+)
 _LONGEST = 8
 """How many CNAMEs are followed, as resolvers do not follow more for long either."""
 
@@ -89,34 +94,29 @@ def _proxied(env: Environment, told: object) -> bool:
 
 def follow(records: Mapping[str, Entry], name: str, domain: str) -> Answer | None:
     """What Cloudflare says of a name, followed to its end; None when it knows no such name."""
-    told: list[str] = []
-    first: Entry | None = None
-    asked = name
-    while len(told) < _LONGEST:
-        key = answered(records, asked)
-        if key is None:
-            inside = asked == domain or asked.endswith(f".{domain}")
-            ours = asked if first and inside else None
-            if first is None:
-                return None
-            return _answer(first, told, dangling=ours)
+    key = answered(records, name)
+    if key is None:
+        return None
+    first, way = records[key], [key]
+    while len(way) < _LONGEST:
         here = records[key]
-        first = first or here
-        shown = f"{key} (for {asked})" if key != asked else key
         if here.target is None:
-            return _answer(first, [*told, f"{shown} is the tunnel"], tunnel=True)
-        told.append(f"{shown} is {here.target}")
+            return _answer(first, [*way, "the tunnel"], tunnel=True)
+        way.append(here.target)
         if _is_address(here.target):
-            return _answer(first, told, address=here.target)
-        asked = here.target
-    return _answer(first, told, dangling=asked) if first else None
+            return _answer(first, way, address=here.target)
+        key = answered(records, here.target)
+        if key is None:
+            ours = here.target == domain or here.target.endswith(f".{domain}")
+            return _answer(first, way, dangling=here.target if ours else None)
+    return _answer(first, way, dangling=way[-1])
 
 
 def _answer(
-    first: Entry, told: list[str], *, address: str | None = None, tunnel: bool = False, dangling: str | None = None
+    first: Entry, way: list[str], *, address: str | None = None, tunnel: bool = False, dangling: str | None = None
 ) -> Answer:
-    who = f"Cloudflare, from {first.who}"
-    return Answer(who, ", ".join(told), first.by, address, tunnel, first.proxied, dangling)
+    who = f"Cloudflare, written by {first.who}"
+    return Answer(who, " → ".join(way), first.by, address, tunnel, first.proxied, dangling)
 
 
 def inside(
@@ -133,17 +133,15 @@ def inside(
     written = dict(plan.names)
     if plan.by == "router":
         address = written.get(name) or next((one.gateway.address for one in attached), None)
-        told = f"{name} is {address}, if its owner entered it"
+        told = f"{name} → {address}, if its owner entered it"
         return (Answer("the router, by hand", told, "edge.dns.inside", address),) if address else ()
     if plan.by == "ainur":
-        # dnsmasq's `address=/name/` answers for the name and for all below it, the longest name first
-        known = [one for one in written if name == one or name.endswith(f".{one}")]
-        address = written[max(known, key=len)] if known else plan.address
-        return (Answer("Ainur's dnsmasq", f"{name} is {address}", "edge.dns.inside", address),) if address else ()
+        address = written.get(name) or plan.address
+        return (Answer("Ainur's dnsmasq", f"{name} → {address}", "edge.dns.inside", address),) if address else ()
     found = dict.fromkeys(one.gateway.address for one in attached if one.gateway.cluster == cluster(env))
     # It asks outside for a name that no route has (gitops/, the chart's values)
     outside = follow(records, name, env.domain)
-    every = tuple(Answer("k8s-gateway", f"{name} is {one}", "edge.dns.inside", one) for one in found if one)
+    every = tuple(Answer("k8s-gateway", f"{name} → {one}", "edge.dns.inside", one) for one in found if one)
     return every or ((outside,) if outside else ())
 
 
@@ -159,7 +157,7 @@ def _ainur(env: Environment, name: str) -> tuple[Answer, ...]:
     apps = apps_zone(env.bootstrap, f"{env.name}.{env.domain}")
     if name.endswith(f".{apps}"):
         address = str(env.bootstrap.ingress)
-        return (Answer("Ainur's dnsmasq", f"*.{apps} is {address}", "bootstrap.ingress", address),)
+        return (Answer("Ainur's dnsmasq", f"*.{apps} → {address}", "bootstrap.ingress", address),)
     return ()
 
 
@@ -170,4 +168,4 @@ def _is_address(value: str) -> bool:
 
 def private(address: str) -> bool:
     """Whether nobody on the internet reaches an address."""
-    return _is_address(address) and IPv4Address(address).is_private
+    return _is_address(address) and any(IPv4Address(address) in net for net in _PRIVATE)

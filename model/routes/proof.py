@@ -24,27 +24,30 @@ class Proof:
 
     chains: tuple[Chain, ...]
     """One a name that somebody wants, sorted by name."""
-    loose: tuple[Gap, ...]
+    loose: tuple[tuple[Route, Gap], ...]
     """What is wrong with a route whatever name it is asked by."""
     ground: Ground
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
         """Everything that is missing, each once."""
-        return tuple(dict.fromkeys((*self.loose, *(gap for chain in self.chains for gap in chain.gaps))))
+        loose = (gap for _, gap in self.loose)
+        return tuple(dict.fromkeys((*loose, *(gap for chain in self.chains for gap in chain.gaps))))
 
     def chain(self, host: str) -> Chain | None:
         """The chain of a name, also of one that only a wildcard answers; None for one that nothing here is about."""
         known = next((one for one in self.chains if one.host == host), None)
         if known or not self._told(host):
             return known
-        return _chain(self.ground, host, ())
+        return _chain(self.ground, host, (), ())
 
     def near(self, host: str) -> tuple[str, ...]:
         """Names that somebody may have meant, the likeliest first."""
         known = [one.host for one in self.chains]
         holding = [one for one in known if host and host in one]
-        return tuple(dict.fromkeys((*get_close_matches(host, known, 3, 0.4), *holding)))[:5]
+        labels = get_close_matches(host.partition(".")[0], {one.partition(".")[0] for one in known}, 3, 0.6)
+        alike = [one for label in labels for one in known if one.partition(".")[0] == label]
+        return tuple(dict.fromkeys((*alike, *holding)))[:3]
 
     def _told(self, host: str) -> bool:
         answered = dns.follow(self.ground.zone, host, self.ground.env.domain)
@@ -67,8 +70,9 @@ def prove(env: Environment, tree: Tree, graphs: Iterable[Graph] | None = None) -
     plan = plan_edge(env.edge, env.domain)
     ground = Ground(env, parts, dns.zone(env, attached, objects), plan.tunnel)
     wanted = _wanted(env, ground)
-    chains = tuple(_chain(ground, host, tuple(routes)) for host, routes in sorted(wanted.items()))
-    return Proof(chains, tuple(dict.fromkeys(_loose(env, ground))), ground)
+    loose = tuple(_loose(env, ground))
+    chains = tuple(_chain(ground, host, tuple(routes), loose) for host, routes in sorted(wanted.items()))
+    return Proof(chains, loose, ground)
 
 
 def _wanted(env: Environment, ground: Ground) -> dict[str, list[Route]]:
@@ -86,19 +90,20 @@ def _wanted(env: Environment, ground: Ground) -> dict[str, list[Route]]:
     return found
 
 
-def _chain(ground: Ground, host: str, routes: tuple[Route, ...]) -> Chain:
+def _chain(ground: Ground, host: str, routes: tuple[Route, ...], loose: tuple[tuple[Route, Gap], ...]) -> Chain:
     walk = Walk(ground, host, routes)
     owners = [*(f"{route} ({route.file})" for route in routes)]
     entry = ground.zone.get(host)
     owners += [entry.by] if entry and not routes else []
-    return Chain(host, tuple(owners), walk.audience, (walk.outside(), walk.inside()))
+    besides = tuple(gap for route, gap in loose if route in routes)
+    return Chain(host, tuple(owners), walk.audience, (walk.outside(), walk.inside()), besides)
 
 
-def _loose(env: Environment, ground: Ground) -> Iterator[Gap]:
+def _loose(env: Environment, ground: Ground) -> Iterator[tuple[Route, Gap]]:
     for part in ground.clusters:
-        yield from (gap for _, gap in part.refused)
+        yield from part.refused
         yield from clusters.clashes(env, part)
         yield from clusters.plain(env, part)
-        yield from (gap for _, gap in clusters.exposed(env, part))
+        yield from clusters.exposures(env, part)
         for one in part.attached:
-            yield from (link.gap for link in part.backends.links(one) if link.gap)
+            yield from ((one.route, link.gap) for link in part.backends.links(one) if link.gap)

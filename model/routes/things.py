@@ -195,8 +195,10 @@ class Chain:
     audience: Audience | None
     """Whom it is for; None when no route has it."""
     ways: tuple[Way, ...]
+    besides: tuple[Gap, ...] = ()
+    """What is wrong with its routes whichever way a request comes."""
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
-        """Every missing link of both ways, each once."""
-        return tuple(dict.fromkeys(gap for way in self.ways for gap in way.gaps))
+        """Every missing link of both ways and what is wrong besides, each once."""
+        return tuple(dict.fromkeys((*(gap for way in self.ways for gap in way.gaps), *self.besides)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from model.edge_plan import TunnelPlan
 from model.environment import Environment
 from model.routes import dns, hops
-from model.routes.clusters import Cluster, picked, serving
+from model.routes.clusters import Cluster, exposures, picked, serving
 from model.routes.matching import takes
 from model.routes.reading import INGRESS
 from model.routes.things import Answer, Attached, Audience, Gap, Gateway, Link, Route, Start, Way
@@ -183,7 +183,7 @@ class Walk:
             )
             return
         shown = f", asking for {server}" if server else ""
-        yield Link("tunnel", f"{rule}, {name or 'anything'}, sends it to {service}{shown}", "edge.tunnel")
+        yield Link("tunnel", f"{rule} ({name or 'anything'}): to {service}{shown}", "edge.tunnel")
         edge = self._env.edge
         gateway = edge.gateways[edge.tunnel.gateway] if edge.tunnel else None
         if edge.tunnel and edge.tunnel.via and gateway:
@@ -216,7 +216,7 @@ class Walk:
             yield self._no_route(gateway, start)
             return
         part = next(part for part in self._ground.clusters if part.name == gateway.cluster)
-        yield from self._ended(part, gateway, taken, server)
+        yield from self._ended(part, gateway, taken, server, start)
 
     def _entry_gap(self, gateway: Gateway, server: str, here: bool, taken: bool, entry: str) -> Gap | None:
         if not here or taken:
@@ -260,7 +260,9 @@ class Walk:
             return Link("route", f"{otherwise}; its route hangs on no gateway", self._claimants[0].file, ends=True)
         return Link("route", "its route is not taken by the gateway it names", self._claimants[0].file, refused[0])
 
-    def _ended(self, part: Cluster, gateway: Gateway, taken: list[Attached], server: str) -> Iterator[Link]:
+    def _ended(
+        self, part: Cluster, gateway: Gateway, taken: list[Attached], server: str, start: Start
+    ) -> Iterator[Link]:
         first = taken[0]
         if first.route.kind == INGRESS:
             shown = part.certificates.of_ingress(first, server, part.place)
@@ -271,5 +273,7 @@ class Walk:
         for one in taken:
             paths = dict.fromkeys(match.path for rule in one.route.rules for match in rule.matches)
             where = f" ({', '.join(paths)})" if paths else ""
-            yield Link("route", f"{one.route}{where}", one.route.file)
+            exposed = exposures(self._env, part) if start == "outside" else ()
+            gap = next((gap for route, gap in exposed if route == one.route), None)
+            yield Link("route", f"{one.route}{where}", one.route.file, gap)
             yield from part.backends.links(one)

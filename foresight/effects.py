@@ -42,7 +42,7 @@ def effects(before: Plan, after: Plan) -> tuple[Effect, ...]:
 
 def contents(decided: Plan) -> dict[str, Mapping[str, Any]]:
     """Logical name → what its resource is made of, as far as the plan alone decides it."""
-    found: dict[str, Mapping[str, Any]] = dict(_network(decided))
+    found: dict[str, Mapping[str, Any]] = dict(_network(decided)) | dict(_pis(decided))
     found |= dict(_edge(decided.edge))
     if decided.cluster and decided.cni:
         found |= {f"cilium-{key}": body for key, body in manifests.announced(decided.cluster).items()}
@@ -64,6 +64,14 @@ def _network(decided: Plan) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The files exist where there is a bootstrap cluster that serves them."""
     if decided.bootstrap:
         yield from ((f"ea-files-{key}", files) for key, files in boot_files.published(decided).items())
+
+
+def _pis(decided: Plan) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """By what brings each the release of k3s, in the order in which they get it."""
+    if decided.bootstrap:
+        for node in (*decided.bootstrap.valar, *decided.bootstrap.maiar):
+            what = "server" if node.first else "join"
+            yield f"ainur-{what}-{node.name}", {"release": f"k3s {decided.bootstrap.k3s}"}
 
 
 def _edge(edge: EdgePlan) -> Iterator[tuple[str, Mapping[str, Any]]]:

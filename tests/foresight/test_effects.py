@@ -13,6 +13,7 @@ from tests.recording import record
 from tests.stacks.test_graph import config, recorded
 
 FAMILIES = (
+    "ainur-join-", "ainur-server-",
     "arda-image-", "cilium-l2", "cilium-pool", "ea-files-", "edge-gateway-e", "edge-record-", "edge-tunnel-rules-",
     "gitops-apps-", "gitops-project-",
 )  # fmt: skip
@@ -38,7 +39,11 @@ def _another_image(data: dict[str, Any]) -> None:
     data["hardware"]["prodesk-400-g4"]["talos"]["extensions"].append("siderolabs/nfs-utils")
 
 
-EDITS = [_another_record, _another_gateway_address, _another_pool, _another_revision, _another_image]
+def _another_k3s(data: dict[str, Any]) -> None:
+    data["versions"]["k3s"] = "v1.33.9+k3s1"  # version: nobody's, a later one than the lab's
+
+
+EDITS = [_another_record, _another_gateway_address, _another_pool, _another_revision, _another_image, _another_k3s]
 
 
 @pytest.mark.parametrize("lab", SHIPPED)

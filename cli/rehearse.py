@@ -29,7 +29,7 @@ from rehearsal.report import durations_in, forecast, plain_outputs, protected
 from rehearsal.stack_copy import NotAStackFile
 from rehearsal.standing import retired, unwell
 from rehearsal.world_process import WorldTrouble
-from stacks.in_the_way import refused
+from stacks.in_the_way import lost, refused
 from stacks.resuming import Advice
 
 RACKS = ROOT / ".rack"
@@ -130,8 +130,9 @@ class Rehearsal:
         return run
 
     def in_the_way(self, run: Run) -> list[Advice]:
-        """What to type for names that somebody else took first."""
-        return refused(self.edge, self.rack.state(), [(error.subject, error.message) for error in run.errors()])
+        """What to type for names that somebody else took first, and for a tunnel that somebody deleted."""
+        state, errors = self.rack.state(), [(error.subject, error.message) for error in run.errors()]
+        return [*refused(self.edge, state, errors), *lost(state, errors)]
 
     def ended(self, run: Run) -> int:
         """The exit code of a run that did not go well, and how to go on."""

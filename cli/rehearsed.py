@@ -230,12 +230,15 @@ def advice(out: Console, told: Sequence[Advice], stack: str) -> None:
 
 
 def in_the_way(out: Console, told: Sequence[Advice], stack: str) -> None:
-    """What a person types when somebody else has the name already; here `--resume` types it."""
+    """What a person types when somebody else was at Cloudflare: took a name, deleted the tunnel."""
     out.print()
-    say(out, "Somebody was first, and what they have was not touched. On real machines, look, choose, and type:")
+    say(
+        out,
+        "Somebody else was at Cloudflare. What is theirs was not touched. On real machines, read, choose, and type:",
+    )
     for one in told:
         typed(out, one, "")
-    say(out, f"Then `pulumi up`. On this rack, ./lab rehearse {stack} up --resume takes it over and goes on.")
+    say(out, f"Then `pulumi up`. On this rack, ./lab rehearse {stack} up --resume types it and goes on.")
 
 
 def typed(out: Console, one: Advice, trouble: str) -> None:

@@ -2,8 +2,8 @@
 
     pulumi stack export | .venv/bin/python -m cli.resuming mylab
 
-Without the stack's name it tells what a run was cut off doing; with it also what to do when somebody else took one of
-the plan's names at Cloudflare first. All in the names of one's own stack.
+Without the stack's name it tells what a run was cut off doing, and of a tunnel that somebody deleted; with it also
+what to do when somebody else took one of the plan's names at Cloudflare first. All in the names of one's own stack.
 
 Owns the page. Refuses to run anything, and to know the commands (`stacks.resuming`, `stacks.in_the_way`).
 """
@@ -19,7 +19,7 @@ from cli.check import judge
 from cli.stack_files import NoSuchStack, find
 from model.edge_plan import EdgePlan
 from model.plan import plan
-from stacks.in_the_way import told, unmade
+from stacks.in_the_way import lost, told, unmade
 from stacks.resuming import CLEAR, Advice, all_advice, cut_off
 
 
@@ -39,6 +39,9 @@ def page(state: Mapping[str, Any], edge: EdgePlan | None = None) -> str:
         lines = ["Nothing was cut off: `pulumi up` goes on by itself."]
     if made:
         lines += ["", "When all is well, end the engine's warning:", f"    {CLEAR}"]
+    gone = lost(state)
+    if gone:
+        lines += ["", "Gone from Cloudflare:", *_commands(gone)]
     known = {advice.name for advice in cut}
     strangers = [told(each) for each in unmade(edge, state)] if edge else []
     strangers = [advice for advice in strangers if advice.name not in known]

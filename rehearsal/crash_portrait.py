@@ -100,7 +100,7 @@ def _cloudflare(cloudflare: dict[str, Any]) -> Iterator[str]:
         yield f"record {record['type']} {record['name']} {content} {record['ttl']} proxied={record['proxied']}"
     for setting in cloudflare["settings"].values():
         yield f"zone setting {setting['id']} {setting['value']}"
-    for tunnel in cloudflare["tunnels"].values():
+    for tunnel in (each for each in cloudflare["tunnels"].values() if not each.get("deleted_at")):
         rules = (tunnel["configuration"] or {}).get("config")
         yield f"tunnel {tunnel['name']} {tunnel['config_src']} {_text(rules)}"
 

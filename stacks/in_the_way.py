@@ -1,5 +1,7 @@
 """What the owner types when somebody else was first: a record or a tunnel at Cloudflare in the way of the plan's own.
 
+And when somebody deleted the tunnel: Cloudflare goes on showing it, so that no refresh takes it for gone.
+
 Owns the words and the commands, and which resources it may happen to: those that the plan has and the state has not.
 Nothing is lost meanwhile: Cloudflare refuses the second one, and `up` stops there. Pure: plan, state and error in,
 commands out. Refuses to run anything, to choose between taking over and deleting, and what a cut run left
@@ -39,6 +41,14 @@ WHY = {
     " take it over, and `pulumi up` then gives it a new secret, with which its old cloudflared is shut out. Is it"
     " another lab's, name this one otherwise: edge.tunnel.name.",
 }
+LOST_SIGN = "error 1003, or deletedAt after `pulumi refresh`"
+LOST_WHY = (
+    "Somebody has deleted the tunnel. Cloudflare goes on showing it, so no refresh forgets it. Let the state call it"
+    " otherwise: then `pulumi up` makes a new one with the old secret, and cloudflared takes the new token by itself."
+)
+_LOST = re.compile(r"\b1003\b.*[Tt]unnel not found")
+_GONE = "-deleted"
+"""What the state calls a tunnel that is no more, behind its name."""
 _SHOW = (
     "python3 -c 'import json, sys; [print(*(each.get(key) for key in"
     ' ("id", "type", "name", "content", "status", "comment"))) for each in json.load(sys.stdin)["result"]]\''
@@ -97,6 +107,22 @@ def told(resource: Resource) -> Advice:
     if kind == RECORD:
         commands.append(f"# instead of the line above: {_delete(address)}")
     return Advice(name_of(resource["urn"]), SIGNS[kind], WHY[kind], tuple(commands))
+
+
+def lost(state: Mapping[str, Any], errors: Iterable[tuple[str, str]] = ()) -> list[Advice]:
+    """What to type for a tunnel that was deleted behind our back.
+
+    It is known by what a refresh has seen, or by `errors`, `(logical name, message)`, of what belongs to it.
+    """
+    tunnels = [each for each in state.get("resources") or () if each["type"] == TUNNEL and not each.get("delete")]
+    standing = {name_of(each["urn"]): each for each in tunnels if not name_of(each["urn"]).endswith(_GONE)}
+    known = {name_of(each["urn"]) for each in tunnels}
+    missed = any(name not in known and _LOST.search(error) for name, error in errors)
+    return [
+        Advice(name, LOST_SIGN, LOST_WHY, (f"pulumi state rename {shlex.quote(each['urn'])} {name}{_GONE} --yes",))
+        for name, each in standing.items()
+        if missed or (each.get("outputs") or {}).get("deletedAt")
+    ]
 
 
 def _delete(address: str) -> str:

@@ -147,6 +147,10 @@ def _found(address: str, query: Mapping[str, str]) -> str:
     return f"ID=$({asked_of_cloudflare(address, query, _FIRST_ID)})"
 
 
+def _forget(resource: Resource) -> tuple[str, ...]:
+    return (f"pulumi state delete {shlex.quote(resource['urn'])} --yes",)
+
+
 def _record(resource: Resource) -> tuple[str, ...]:
     told = resource["inputs"]
     query = {"type": told["type"], "name": told["name"]}
@@ -215,8 +219,8 @@ ANSWERS = (
         TUNNEL,
         "error 1003",
         r"\b1003\b|(?i:tunnel not found)",
-        "Cloudflare has deleted the tunnel already: let the state see that it is gone.",
-        lambda _: (REFRESH,),
+        "Cloudflare has deleted the tunnel already, and still shows it: let the state forget it.",
+        _forget,
         "changing",
     ),
     Answer(

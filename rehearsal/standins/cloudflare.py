@@ -124,7 +124,10 @@ class DnsRecord(Kind):
 
 
 class Tunnel(Kind):
-    """``ZeroTrustTunnelCloudflared``: account and ``configSrc`` replace it; its secret is never read back."""
+    """``ZeroTrustTunnelCloudflared``: account and ``configSrc`` replace it; its secret is never read back.
+
+    A read keeps a deleted one in the state, with ``deletedAt``.
+    """
 
     token = "cloudflare:index/zeroTrustTunnelCloudflared:ZeroTrustTunnelCloudflared"
     replace_on: ClassVar[frozenset[str]] = frozenset({"accountId", "configSrc"})
@@ -174,6 +177,8 @@ class Tunnel(Kind):
             "status": "healthy" if found["connected"] else "inactive",
             "tunType": "cfd_tunnel",
         }
+        if found.get("deleted_at"):  # its read drops what is 404 only, and a deleted tunnel is not
+            state["deletedAt"] = found["deleted_at"]
         if before.get("tunnelSecret") is not None:
             state["tunnelSecret"] = Secret(before["tunnelSecret"])
         return state

@@ -166,4 +166,4 @@ class Cloudflare(Account):
         """
         found = [f"cloudflare/record/{one.partition(' ')[2]}" for one in self.written_by(PROGRAM)]
         found += [f"cloudflare/zone-setting/{setting['id']}" for setting in self._settings.values()]
-        return sorted(found + [f"cloudflare/tunnel/{tunnel['name']}" for tunnel in self._tunnels.values()])
+        return sorted(found + [f"cloudflare/tunnel/{tunnel['name']}" for tunnel in self.standing_tunnels()])

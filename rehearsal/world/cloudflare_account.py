@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rehearsal.world import cloudflare_tunnels as tunnels
 from rehearsal.world.cloudflare_door import Door, digest
 from rehearsal.world.cloudflare_words import bad_request, refused
-from rehearsal.world.errors import Refusal
+from rehearsal.world.errors import Refusal, Retried
 
 if TYPE_CHECKING:
     from rehearsal.world import World
@@ -50,7 +50,7 @@ class Account:
         call = f"POST accounts/{account}/cfd_tunnel"
         self._account(call, token, account)
         self._judge_tunnel(call, account, fields)
-        if sum(one["account_id"] == account for one in self._tunnels.values()) >= TUNNELS:
+        if sum(one["account_id"] == account for one in self.standing_tunnels()) >= TUNNELS:
             raise bad_request(call, 1002, f"Bad Request: this account has its {TUNNELS} tunnels")
         source = fields.get("config_src") or "local"
         if source not in tunnels.SOURCES:
@@ -72,7 +72,10 @@ class Account:
         return dict(self._tunnels[identity])
 
     def tunnel(self, token: str, account: str, identity: str) -> Fields | None:
-        """The tunnel, or ``None``: 404."""
+        """The tunnel, or ``None``: 404. One that was deleted is still told, with the moment in ``deleted_at``.
+
+        Source: terraform-provider-cloudflare 5, ``testAccCheckCloudflareTunnelDestroy``.
+        """
         self._account(f"GET accounts/{account}/cfd_tunnel/{identity}", token, account)
         found = self._tunnels.get(identity)
         return dict(found) if found and found["account_id"] == account else None
@@ -80,7 +83,7 @@ class Account:
     def tunnels_named(self, token: str, account: str, name: str) -> list[Fields]:
         """The tunnels of that name that stand: one or none."""
         self._account(f"GET accounts/{account}/cfd_tunnel", token, account)
-        found = [one for one in self._tunnels.values() if (one["account_id"], one["name"]) == (account, name)]
+        found = [one for one in self.standing_tunnels() if (one["account_id"], one["name"]) == (account, name)]
         return [dict(one) for one in found]
 
     def edit_tunnel(self, token: str, account: str, identity: str, fields: Mapping[str, Any]) -> Fields:
@@ -95,17 +98,25 @@ class Account:
         return dict(found)
 
     def delete_tunnel(self, token: str, account: str, identity: str) -> None:
-        """Gone, with its rules; refused while a cloudflared is connected, and a second time."""
+        """Deleted, with its rules; refused while a cloudflared is connected, and a second time."""
         call = f"DELETE accounts/{account}/cfd_tunnel/{identity}"
         self._account(call, token, account)
         if self._tunnel_there(call, account, identity)["connected"]:
             raise bad_request(call, 1022, "Cannot delete tunnel because it has active connections")
-        del self._tunnels[identity]
+        self._bury(self._tunnels[identity])
 
     def strike_tunnel(self, name: str) -> None:
         """The owner deletes a tunnel in the dashboard, whoever is connected."""
-        for identity in [key for key, one in self._tunnels.items() if one["name"] == name]:
-            del self._tunnels[identity]
+        for found in self.standing_tunnels():
+            if found["name"] == name:
+                self._bury(found)
+
+    def _bury(self, found: Fields) -> None:
+        found.update(deleted_at=self.world.now(), connected=False, configuration=None)
+
+    def standing_tunnels(self) -> list[Fields]:
+        """Those that nobody deleted."""
+        return [one for one in self._tunnels.values() if not one.get("deleted_at")]
 
     def put_configuration(self, token: str, account: str, identity: str, config: Mapping[str, Any]) -> Fields:
         """The tunnel's rules ``{ingress: […], …}``; gives ``{config, version, source, created_at}``."""
@@ -131,19 +142,19 @@ class Account:
 
     def _tunnel_there(self, call: str, account: str, identity: str) -> Fields:
         found = self._tunnels.get(identity)
-        if found is None or found["account_id"] != account:
+        if found is None or found["account_id"] != account or found.get("deleted_at"):
             raise refused(call, HTTPStatus.NOT_FOUND, 1003, "Tunnel not found")
         return found
 
     def _judge_tunnel(self, call: str, account: str, fields: Mapping[str, Any], but: str = "") -> None:
-        taken = {one["name"] for one in self._tunnels.values() if one["account_id"] == account and one["id"] != but}
-        if fields.get("name") in taken:
-            raise bad_request(
-                call,
-                1013,
+        others = [one for one in self.standing_tunnels() if one["account_id"] == account and one["id"] != but]
+        if fields.get("name") in {one["name"] for one in others}:
+            words = (
                 "You already have a tunnel with this name. Delete the existing tunnel, or choose a different name for"
-                " your new tunnel",
+                " your new tunnel"
             )
+            # 409, and the provider's client asks again after one, as after a 429 (pulumi-cloudflare #1440)
+            raise Retried(refused(call, HTTPStatus.CONFLICT, 1013, words).message)
         fault = tunnels.fault_of_secret(fields["tunnel_secret"]) if fields.get("tunnel_secret") else None
         if fault:
             raise bad_request(call, *fault)
@@ -158,14 +169,16 @@ class Account:
         except (binascii.Error, ValueError, KeyError, TypeError):
             raise Refusal("Provided Tunnel token is not valid.") from None
         found = self._tunnels.get(identity)
-        if found is None or found["account_id"] != account or found["secret"] != digest(secret):
+        if found is None or found.get("deleted_at"):
+            raise Refusal("Unauthorized: Tunnel not found")
+        if found["account_id"] != account or found["secret"] != digest(secret):
             raise Refusal("Unauthorized: Invalid tunnel secret")
         found["connected"] = True
         return str(identity)
 
     def stands(self, identity: str) -> bool:
         """Whether there is a tunnel of that id."""
-        return identity in self._tunnels
+        return any(one["id"] == identity for one in self.standing_tunnels())
 
     def disconnect(self, identity: str) -> None:
         """The cloudflared of a tunnel ended; one that is not connected, or gone, stays so."""

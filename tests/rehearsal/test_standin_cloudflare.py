@@ -183,7 +183,9 @@ def test_a_tunnels_secret_is_a_secret_and_its_source_local_unless_told(at: Accou
 
 def test_a_tunnel_name_in_use_is_refused(at: Account):
     at.engine.create(TUNNEL, **HOLE)
-    with pytest.raises(Aborted, match=r'"code":1013.*You already have a tunnel with this name'):
+    with pytest.raises(
+        Aborted, match=r'409 Conflict.*"code":1013.*You already have a tunnel with this name.*asked ten times'
+    ):
         at.engine.create(TUNNEL, **HOLE)
 
 
@@ -192,14 +194,23 @@ def test_account_and_source_replace_a_tunnel_and_a_new_secret_does_not(at: Accou
         assert len(at.engine.diff(TUNNEL, HOLE, HOLE | {name: value}).replaces) == replaces, name
 
 
-def test_a_tunnel_keeps_its_secret_through_a_read_and_is_dropped_when_gone(at: Account):
+def test_a_tunnel_keeps_its_secret_through_a_read_and_is_renamed_in_place(at: Account):
     made, state, _ = at.engine.create(TUNNEL, **HOLE)
     assert at.found(TUNNEL, made, **state) == state
     imported = at.found(TUNNEL, f"{ACCOUNT}/{made}")
     assert imported == {name: value for name, value in state.items() if name != "tunnelSecret"}
     assert at.update(TUNNEL, made, state, HOLE | {"name": "renamed"})["name"] == "renamed"
+
+
+def test_a_deleted_tunnel_stays_in_the_state_and_its_name_is_free(at: Account):
+    made, state, _ = at.engine.create(TUNNEL, **HOLE)
     at.delete(TUNNEL, made, state)
-    assert at.found(TUNNEL, made, **state) is None
+    found = at.found(TUNNEL, made, **state)
+    assert found is not None
+    assert found == state | {"deletedAt": found["deletedAt"]}
+    with pytest.raises(Aborted, match=r"1003.*Tunnel not found"):
+        at.delete(TUNNEL, made, state)
+    assert at.engine.create(TUNNEL, **HOLE)[0] != made
 
 
 def test_rules_need_their_tunnel_and_a_catch_all(at: Account):

@@ -6,7 +6,7 @@ from typing import Any
 
 from cli.resuming import page
 from components.edge import CLOUDFLARE
-from stacks.in_the_way import SIGNS, WHY, refused, told, unmade
+from stacks.in_the_way import LOST_SIGN, SIGNS, WHY, lost, refused, told, unmade
 from stacks.resuming import RECORD, TUNNEL
 from tests.labs import planned, raw
 
@@ -84,3 +84,21 @@ def test_the_page_has_the_plan_s_names_when_it_is_told_the_stack():
     said = page(state(), EDGE)
     assert "somebody first" in said
     assert f"edge-tunnel-homelab: {SIGNS[TUNNEL]}" in said
+
+
+def test_a_tunnel_that_a_refresh_found_deleted_is_called_otherwise_once():
+    urn = f"{HOME}{CLOUDFLARE}${TUNNEL}::edge-tunnel-homelab"
+    known: dict[str, Any] = {"urn": urn, "type": TUNNEL, "outputs": {"deletedAt": "2026-01-01T00:00:00Z"}}
+    [found] = lost({"resources": [known]})
+    assert found.commands == (f"pulumi state rename '{urn}' edge-tunnel-homelab-deleted --yes",)
+    assert f"edge-tunnel-homelab: {LOST_SIGN}" in page({"resources": [known]})
+    assert lost({"resources": [known | {"urn": f"{urn}-deleted"}]}) == [], "it is called so already"
+    assert lost({"resources": [known | {"outputs": {}}]}) == []
+
+
+def test_a_tunnel_is_missed_by_what_belongs_to_it():
+    urn = f"{HOME}{CLOUDFLARE}${TUNNEL}::edge-tunnel-homelab"
+    state = {"resources": [{"urn": urn, "type": TUNNEL, "outputs": {}}]}
+    error = '404 Not Found {"code":1003,"message":"Tunnel not found"}'
+    assert [one.name for one in lost(state, [("edge-tunnel-rules-homelab", error)])] == ["edge-tunnel-homelab"]
+    assert lost(state, [("edge-tunnel-homelab", error)]) == [], "its own delete: that is another matter"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pulumi
 
 from model import repository
-from model.cloudflare_tokens import PROGRAM
+from model.cloudflare_tokens import PROGRAM, SOLVERS
 from model.document import SECRETS
 from model.environment import Environment
 from model.findings import Finding
@@ -45,7 +45,7 @@ CLOUDFLARE = SecretKey(
 )
 DNS_TOKEN = SecretKey(
     _DNS,
-    "an API token of cert-manager's own, with Zone:Read and DNS:Edit on the zone (docs/edge.md)",
+    f"an API token of cert-manager's own, with {SOLVERS.spelled} (docs/cloudflare-tokens.md)",
     "0" * 40,
 )
 SSH_KEY = SecretKey(

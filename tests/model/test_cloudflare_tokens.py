@@ -2,7 +2,7 @@
 
 from model.cloudflare_tokens import PROGRAM, SOLVERS, TOKENS, table
 from rehearsal.world import cloudflare_door
-from stacks.secrets import CLOUDFLARE
+from stacks.secrets import CLOUDFLARE, DNS_TOKEN
 from tests.labs import ROOT
 
 
@@ -11,9 +11,10 @@ def test_the_page_has_the_table():
 
 
 def test_a_preview_names_every_permission_of_the_missing_token():
-    assert CLOUDFLARE.key == PROGRAM.secret
-    for permission in PROGRAM.permissions:
-        assert f"{permission.group}:{permission.level}" in CLOUDFLARE.purpose
+    for key, token in ((CLOUDFLARE, PROGRAM), (DNS_TOKEN, SOLVERS)):
+        assert key.key == token.secret
+        for permission in token.permissions:
+            assert f"{permission.group}:{permission.level}" in key.purpose
     manual = (ROOT / "docs" / "real-machines.md").read_text(encoding="utf-8")
     assert all(f"`{each.group}:{each.level}`" in manual for each in PROGRAM.permissions)
 

@@ -43,11 +43,11 @@ def say(out: Console, sentence: str, style: str = "", indent: int = 2) -> None:
     out.print(Padding(Text(sentence, style=style), (0, 0, 0, indent), expand=False))
 
 
-def table(out: Console, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
-    """Rows under their columns, word for word: an empty cell for None, too long a one folded."""
+def table(out: Console, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]], *, whole: str = "") -> None:
+    """Rows under their columns, word for word: an empty cell for None, too long a one folded, but in column `whole`."""
     grid = Table(box=None, padding=(0, 0, 0, 2), header_style="dim")
     for column in columns:
-        grid.add_column(column, overflow="fold")
+        grid.add_column(column, overflow="fold", no_wrap=column == whole)
     for row in rows:
         grid.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     out.print(grid)

@@ -88,7 +88,7 @@ def _way(out: Console, env: Environment, way: Way, shared: tuple[Link, ...]) -> 
     shown = way.links[: len(way.links) - len(shared)]
     rows = [(link.step, link.says, _where(env, link)) for link in shown]
     rows += [(shared[0].step, "from here on as from the internet", "")] if shared else []
-    table(out, ("link", "what happens", "decided by"), rows)
+    table(out, ("link", "what happens", "decided by"), rows, whole="decided by")
     broken = next((link for link in way.links if link.gap), None)
     ended = next((link for link in way.links if link.ends), None)
     if broken and broken.gap:

@@ -16,6 +16,9 @@ CHARTS: dict[str, dict[str, Any]] = {
     "cert-manager": {"repo": JETSTACK, "version": "v1.18.2", "valuesInline": {"crds": {"enabled": True}}},
     "trust-manager": {"repo": JETSTACK, "version": "v0.20.0", "namespace": "cert-manager"},
     "longhorn": {"repo": "https://charts.longhorn.io", "version": "1.10.0"},
+    "cloudnative-pg": {"repo": "https://cloudnative-pg.github.io/charts", "version": "0.27.0"},
+    "localpv-provisioner": {"repo": "https://openebs.github.io/dynamic-localpv-provisioner", "version": "4.5.1"},
+    "rook-ceph-cluster": {"repo": "https://charts.rook.io/release", "version": "v1.18.8"},
     "external-secrets": {"repo": "https://charts.external-secrets.io", "version": "0.18.2"},
     "sealed-secrets": {"repo": "https://bitnami-labs.github.io/sealed-secrets", "version": "2.17.0"},
 }
@@ -147,6 +150,38 @@ def test_longhorn_brings_the_storage_class_where_its_privileged_pods_may_run(tmp
     assert _health(cluster) == ("Healthy", "")
     made = cluster.get("StorageClass", None, "longhorn") or {}
     assert made["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] == "true"
+
+
+def test_ceph_s_class_is_for_the_driver_that_is_called_after_the_operator(tmp_path: Path) -> None:
+    pool = {"name": "pool", "storageClass": {"enabled": True, "name": "ceph-block", "isDefault": True}}
+    values = {"operatorNamespace": "rook", "cephBlockPools": [pool]}
+    cluster = _lab(tmp_path, "rook-ceph-cluster", valuesInline=values)
+    assert "pods are forbidden" in _health(cluster, "charts")[1]
+    made = cluster.get("StorageClass", None, "ceph-block") or {}
+    assert made["provisioner"] == "rook.rbd.csi.ceph.com"
+    assert made["metadata"]["annotations"]["storageclass.kubernetes.io/is-default-class"] == "true"
+
+
+def _database(storage_class: str) -> Any:
+    spec = {"instances": 2, "storage": {"size": "1Gi", "storageClass": storage_class}}
+    return body("Cluster", "db", "apps", api="postgresql.cnpg.io/v1", spec=spec)
+
+
+def test_a_database_is_up_once_its_volumes_are_and_its_owner_has_a_secret(tmp_path: Path) -> None:
+    cluster = _lab(tmp_path, "cloudnative-pg", "localpv-provisioner", objects=(_database("openebs-hostpath"),))
+    assert _health(cluster) == ("Healthy", "")
+    assert {"host", "password", "uri"} <= ((cluster.get("Secret", "apps", "db-app") or {})["data"]).keys()
+    assert cluster.get("Service", "apps", "db-rw")
+    assert cluster.get("PersistentVolumeClaim", "apps", "db-2")
+
+
+def test_a_database_whose_class_nobody_makes_waits_and_says_so(tmp_path: Path) -> None:
+    cluster = _lab(tmp_path, "cloudnative-pg", objects=(_database("ceph-block"),))
+    assert _health(cluster) == (
+        "Degraded",
+        'Cluster db is not up: claim "db-1" is unbound: storageclass.storage.k8s.io "ceph-block" not found',
+    )
+    assert cluster.get("Secret", "apps", "db-app") is None
 
 
 def test_an_ingress_without_a_controller_is_told(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from model.environment import Environment
 from model.routes.applied import Applied, applied
 from model.routes.backends import Backends
 from model.routes.certificates import Certificates
+from model.routes.dns import EXTERNAL_DNS
 from model.routes.gateways import Hanging, gateways
 from model.routes.hops import Passed, passed
 from model.routes.matching import meet, takes, weight
@@ -34,6 +35,8 @@ class Cluster:
     certificates: Certificates
     backends: Backends
     passed: Passed
+    publishes: bool
+    """Whether external-dns runs on it."""
 
     @property
     def place(self) -> str:
@@ -58,7 +61,14 @@ def cluster(env: Environment, tree: Tree, graph: Graph) -> Cluster:
         Certificates(env, graph, objects),
         Backends(env, graph, objects),
         passed(graph, tree),
+        _publishes(graph, objects),
     )
+
+
+def _publishes(graph: Graph, objects: tuple[Applied, ...]) -> bool:
+    charts = {chart.name for app in graph.apps for _, chart in app.charts}
+    own = (one.held.name for one in objects if one.held.kind == "Deployment")
+    return EXTERNAL_DNS in charts or EXTERNAL_DNS in own
 
 
 def sent(route: Route) -> tuple[Backend, ...]:

@@ -81,6 +81,8 @@ class Walk:
             hint = f"give it a name below {self._env.domain}, the zone that this lab publishes"
         elif self._env.edge.dns.outside == dns.EXTERNAL_DNS:
             hint = 'label the route external-dns.alpha.kubernetes.io/enabled: "true"'
+            if not any(part.publishes for part in self._ground.clusters):
+                hint = "add external-dns to the folders: edge.dns.outside names it, and no app installs it"
         else:
             hint = f"add {{ name: {self.host}, target: {one.gateway.name} }} to edge.records"
         return Gap("route-outside-unpublished", where, message, hint, "edge.records")

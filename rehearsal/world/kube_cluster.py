@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from rehearsal.world import kube_ending, kube_fields, kube_judge, kube_kinds, kube_owners
+from rehearsal.world import kube_ending, kube_fields, kube_index, kube_judge, kube_kinds, kube_owners
 from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_kinds import Kind
 
@@ -40,6 +40,7 @@ class Cluster:
         self.record = record
         self._controllers = controllers
         self._at_work = False
+        self._index = kube_index.Index()
 
     @property
     def version(self) -> str:
@@ -93,8 +94,7 @@ class Cluster:
 
     def objects(self, kind: str, namespace: str | None = None) -> list[Body]:
         """All objects of ``kind``, in ``namespace`` when given, by namespace and name."""
-        keys = sorted(key for key in self._stored if key.startswith(f"{kind}/"))
-        found = [self._stored[key]["object"] for key in keys]
+        found = [self._stored[key]["object"] for key in self._index.of(kind, self._stored)]
         return [each for each in found if namespace is None or each["metadata"].get("namespace") == namespace]
 
     def written_by(self, manager: str) -> Iterator[Body]:
@@ -163,10 +163,13 @@ class Cluster:
         others = [each for each in found.get("holds", ()) if each != finalizer]
         found["holds"] = [*others, finalizer] if held else others
         metadata["finalizers"] = kube_ending.finalizers(found)
+        if not metadata["finalizers"]:
+            del metadata["finalizers"]
 
     def _let_go(self) -> None:
         for key in kube_ending.ended(self._stored, self.world.now()):
             gone = self._stored.pop(key)["object"]
+            self._index.forget()
             if gone["kind"] == "Namespace":
                 for release in [each for each in self.releases if each.startswith(f"{gone['metadata']['name']}/")]:
                     del self.releases[release]
@@ -240,16 +243,14 @@ class Cluster:
                 raise Refusal(f'{kind.name} "{metadata["name"]}" is invalid: {listed}')
         if dry_run:
             return after
+        kept = {name: before[name] for name in ("created_by", "holds") if name in before} if before else {}
+        entry = {"object": after, "managers": managers, "created_by": manager} | kept
+        if kube_ending.finalizers(entry):
+            after["metadata"]["finalizers"] = kube_ending.finalizers(entry)
         if before is None or _without_server(before["object"]) != _without_server(after):
             self.record["counter"] += 1
             after["metadata"]["resourceVersion"] = str(self.record["counter"])
-        kept = {"created_by": manager} | (
-            {name: before[name] for name in ("created_by", "holds") if name in before} if before else {}
-        )
-        self._stored[key] = {"object": after, "managers": managers} | kept
-        finalizers = kube_ending.finalizers(self._stored[key])
-        if finalizers:
-            after["metadata"]["finalizers"] = finalizers
+        self._stored[key] = entry
         self.work()
         return after
 

@@ -29,11 +29,16 @@ def environment(kind: str = "deploy-key", source: str = "mirror") -> dict[str, A
     return found
 
 
+def lab_folders(to: Path, lab: str) -> Path:
+    """A copy of a lab's folders, and of what labs share; its `gitops/`."""
+    for each in (lab, "shared"):
+        shutil.copytree(ROOT / "gitops" / each, to / "gitops" / each, dirs_exist_ok=True)
+    return to / "gitops"
+
+
 def folders(to: Path, kind: str = "deploy-key", source: str = "mirror") -> Path:
     """`gitops/` as it is then; its path."""
-    gitops = to / "gitops"
-    for lab in ("homelab", "shared"):
-        shutil.copytree(ROOT / "gitops" / lab, gitops / lab, dirs_exist_ok=True)
+    gitops = lab_folders(to, "homelab")
     if kind == "deploy-key":
         upstream = gitops / "homelab/ainur/source/git-mirror/kustomization.yaml"
         upstream.write_text(upstream.read_text().replace(HTTPS, SSH))

@@ -1,4 +1,4 @@
-"""Laws of who may do what in Argo CD: somebody can log in, nobody may everything unasked, and no password is known.
+"""Laws of who may do what in Argo CD: who can log in is said, nobody may everything unasked, and no password is known.
 
 Owns what its chart's values say of accounts and of roles. Refuses the login itself (`identity`).
 """
@@ -35,17 +35,17 @@ def _on(value: object) -> bool:
     return str(value).lower() == "true"
 
 
-@tree_law("argocd-locked-out", unless=("gitops-yaml",))
+@tree_law("argocd-locked-out", "note", unless=("gitops-yaml",))
 def somebody_can_log_in(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """Argo CD without its admin has another login: else nobody gets in but by kubectl."""
+    """Who may log in to Argo CD is said: without its admin and without another login nobody gets in but by kubectl,
+    which is safe, and no use to a browser."""
     for cluster, folder, configs in _values(env, tree):
         settings = mapping(configs.get("cm"))
         login = settings.get("oidc.config") or settings.get("dex.config")
         if _off(settings.get("admin.enabled", "true")) and not login:
-            message = f"{folder}: admin.enabled is false, and there is no other login"
-            yield Breach(
-                f"gitops.clusters.{cluster}", message[:239], "add oidc.config to configs.cm, or keep the admin"
-            )
+            message = f"{folder}: admin.enabled is false, and there is no other login: kubectl's right opens it"
+            hint = "argocd admin dashboard -n argocd; for a browser oidc.config in configs.cm (docs/gitops/argo-cd.md)"
+            yield Breach(f"gitops.clusters.{cluster}", message[:239], hint)
 
 
 @tree_law("argocd-open", unless=("gitops-yaml",))

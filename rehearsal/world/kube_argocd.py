@@ -8,6 +8,7 @@ applied (``kube_sync``), and to render charts: a chart brings the kinds that are
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,7 +162,8 @@ def _fetched(cluster: Cluster, url: str, revision: str) -> Path:
 
 def _directories(cluster: Cluster, generator: Body) -> list[str]:
     root = _fetched(cluster, generator["repoURL"], generator.get("revision", ""))
-    every = sorted(each.relative_to(root).as_posix() for each in (root / "gitops").rglob("*") if each.is_dir())
+    walked = (Path(where, name) for where, names, _ in os.walk(root / "gitops") for name in names)
+    every = sorted(each.relative_to(root).as_posix() for each in walked)
     rules = generator["directories"]
     chosen = []
     for folder in every:

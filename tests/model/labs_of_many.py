@@ -127,7 +127,8 @@ def add_bootstrap(raw: dict[str, Any], servers: int, agents: int, first: int, vi
 
 def chart(name: str) -> str:
     """A folder's kustomization that pins a chart."""
-    return f"helmCharts:\n  - {{ name: {name}, repo: https://charts.example.com, version: 1.0.0, namespace: {name} }}\n"
+    told = f"name: {name}, repo: https://charts.example.com, version: 1.0.0, namespace: {name}"
+    return f"helmCharts:\n  - {{ {told}{', valuesFile: values.yaml' if name == 'cilium' else ''} }}\n"
 
 
 def tree(bgp: bool = False) -> dict[str, str]:
@@ -138,7 +139,9 @@ def tree(bgp: bool = False) -> dict[str, str]:
     values = (
         "kubeProxyReplacement: true\nk8sServiceHost: localhost\nk8sServicePort: 7445\n"
         "routingMode: native\nipv4NativeRoutingCIDR: 172.16.0.0/12\nloadBalancer: { algorithm: maglev }\n"
-        "hubble: { tls: { auto: { method: cronJob } } }\n"
+        "hubble: { tls: { auto: { method: cronJob } } }\nipam: { mode: kubernetes }\nautoDirectNodeRoutes: true\n"
+        "cgroup: { autoMount: { enabled: false }, hostRoot: /sys/fs/cgroup }\nk8sClientRateLimit: { qps: 100 }\n"
+        "securityContext: { capabilities: { ciliumAgent: [NET_ADMIN], cleanCiliumState: [NET_ADMIN] } }\n"
         f"l2announcements: {{ enabled: {str(not bgp).lower()} }}\nbgpControlPlane: {{ enabled: {str(bgp).lower()} }}\n"
     )
     seeds = {f"arda/seed/{app}/kustomization.yaml": chart(app) for app in ("cilium", "envoy-gateway")}

@@ -32,7 +32,7 @@ CLUSTER_WIDE = frozenset(
         *("CiliumClusterwideNetworkPolicy", "CiliumEgressGatewayPolicy", "CiliumL2AnnouncementPolicy"),
         *("CiliumLoadBalancerIPPool", "CiliumPodIPPool", "ClusterExternalSecret", "ClusterGenerator"),
         *("ClusterImageCatalog", "ClusterIssuer", "ClusterPushSecret", "ClusterRole", "ClusterRoleBinding"),
-        *("ClusterSecretStore", "CustomResourceDefinition", "DeviceClass", "FlowSchema", "GatewayClass"),
+        *("ClusterSecretStore", "Connector", "CustomResourceDefinition", "DeviceClass", "FlowSchema", "GatewayClass"),
         *("IngressClass", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"),
         *("MutatingWebhookConfiguration", "Namespace", "Node", "PersistentVolume", "PriorityClass"),
         *("PriorityLevelConfiguration", "RuntimeClass", "StorageClass", "ValidatingAdmissionPolicy"),

@@ -56,12 +56,13 @@ def dsr_needs_native_routing(env: Environment) -> Iterator[Breach]:
         )
 
 
-@law("cluster-cni-dsr-vpn", "warning", unless=("cluster-cni-dsr-tunnel",))
+@law("cluster-cni-dsr-vpn", unless=("cluster-cni-dsr-tunnel",))
 def dsr_and_vpn(env: Environment) -> Iterator[Breach]:
     """With direct server return, LoadBalancer addresses are not reached by a VPN's subnet router: the answer leaves
-    past it, and the connection is dropped."""
+    past it, and the connection is dropped. With dsr single Services can be the exception (`gitops-vpn-direct`), with
+    hybrid none can (Cilium, "Annotation-based DSR and SNAT Mode")."""
     cluster, vpn = env.cluster, env.edge.vpn
-    if not (cluster and vpn and cluster.load_balancer_pool) or cluster.cni.load_balancer_mode == "snat":
+    if not (cluster and vpn and cluster.load_balancer_pool) or cluster.cni.load_balancer_mode != "hybrid":
         return
     for index, route in enumerate(vpn.routes):
         if cluster.load_balancer_pool.first in route or cluster.load_balancer_pool.last in route:
@@ -70,7 +71,10 @@ def dsr_and_vpn(env: Environment) -> Iterator[Breach]:
                 f"of the pool {cluster.load_balancer_pool} are not reached by the route {route}"
             )
             yield Breach(
-                "cluster.cni.load_balancer_mode", message, "snat is reached both ways", f"edge.vpn.routes.{index}"
+                "cluster.cni.load_balancer_mode",
+                message,
+                "set it to dsr, where gateways are the exception, or to snat",
+                f"edge.vpn.routes.{index}",
             )
 
 

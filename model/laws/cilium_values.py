@@ -41,8 +41,8 @@ class Agreed(NamedTuple):
     """Where it says so."""
 
 
-def agreed(cluster: Cluster) -> Iterator[Agreed]:
-    """Every value that follows from the environment."""
+def agreed(cluster: Cluster, *, vpn: bool = False) -> Iterator[Agreed]:
+    """Every value that follows from the environment. `vpn`: whether a subnet router leads to Services."""
     cni, path = cluster.cni, "cluster.cni"
     yield Agreed("routingMode", "tunnel", cni.routing, f"{path}.routing")
     # Talos gives each node its part of the pods' range; Cilium's own pool would be another, 10.0.0.0/8
@@ -52,6 +52,8 @@ def agreed(cluster: Cluster) -> Iterator[Agreed]:
         # Nodes are neighbours in one VLAN, and no router knows the pods' range: each must know the others' parts
         yield Agreed("autoDirectNodeRoutes", False, True, f"{path}.routing")
     yield Agreed("loadBalancer.mode", "snat", cni.load_balancer_mode, f"{path}.load_balancer_mode")
+    if vpn and cni.load_balancer_mode == "dsr":  # a gateway's Service is the exception, by its annotation
+        yield Agreed("bpf.lbModeAnnotation", False, True, f"{path}.load_balancer_mode")
     yield Agreed("loadBalancer.algorithm", "random", "maglev" if cni.maglev else "random", f"{path}.maglev")
     yield Agreed("l2announcements.enabled", False, cni.l2_announcements, f"{path}.l2_announcements")
     yield Agreed("bgpControlPlane.enabled", False, cni.bgp is not None, f"{path}.bgp")
@@ -90,7 +92,7 @@ def values_agree(env: Environment, tree: Tree) -> Iterator[Breach]:
     """Cilium's values in the folder say what the environment says: Git would undo on the cluster what the
     program installed."""
     for folder, values in _values(env, tree):
-        for one in agreed(env.cluster) if env.cluster else ():
+        for one in agreed(env.cluster, vpn=env.edge.vpn is not None) if env.cluster else ():
             given = _at(values, one.key, one.default)
             if given != one.wanted:
                 message = f"{folder} has {one.key}: {shown(given)}, and the environment says {shown(one.wanted)}"

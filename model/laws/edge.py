@@ -168,7 +168,7 @@ def names_in_zone(env: Environment) -> Iterator[Breach]:
     for name, path in hostnames(env):
         if name != env.domain and not name.endswith(f".{env.domain}"):
             near = f"{name.split('.')[0]}.{env.domain}"
-            yield Breach(path, f"{name} is outside the zone {env.domain}", f"did you mean {near}?", "domain")
+            yield Breach(path, f"{name} is outside the zone {env.domain[:100]}", f"did you mean {near}?", "domain")
 
 
 @law("edge-name-duplicate")

@@ -11,6 +11,9 @@ REPEATED = (
     *("oidc-issuer", "bootstrap-service-address", "network-netboot-held"),
     *("gitops-mirror-name", "gitops-mirror-missing", "gitops-approver-names", "gitops-approver-subnets"),
     *("gitops-metrics-unsigned", "route-inside-unpublished"),
+    *("gitops-external-dns-missing", "gitops-external-dns-parted", "gitops-issuer-missing", "gitops-issuer-parted"),
+    *("gitops-certificate-parted", "gitops-k8s-gateway-parted", "gitops-vpn-parted", "gitops-gateway-hops"),
+    "gitops-namespace-missing",
     *("storage-ceph-disks", "storage-class-default", "storage-local-folder", "storage-nfs-volume"),
     "argocd-known-hosts",
 )

@@ -66,9 +66,10 @@ def _show(out: Console, env: Environment, chain: Chain) -> None:
         Text.assemble((chain.host, "bold"), (f"  {FOR[chain.audience]}; files are below gitops/{env.name}/", "dim"))
     )
     first, *others = chain.ways
-    _way(out, env, first, ())
+    meant = "it is not meant to go further" if chain.audience else "no route has this name"
+    _way(out, env, first, (), meant)
     for other in others:
-        _way(out, env, other, _shared(first, other))
+        _way(out, env, other, _shared(first, other), meant)
     if chain.gaps:
         out.print()
     for gap in chain.gaps:
@@ -83,7 +84,7 @@ def _shared(first: Way, other: Way) -> tuple[Link, ...]:
     return other.links[len(other.links) - count :] if count > 1 else ()
 
 
-def _way(out: Console, env: Environment, way: Way, shared: tuple[Link, ...]) -> None:
+def _way(out: Console, env: Environment, way: Way, shared: tuple[Link, ...], meant: str) -> None:
     title(out, STARTS[way.start])
     shown = way.links[: len(way.links) - len(shared)]
     rows = [(link.step, link.says, _where(env, link)) for link in shown]
@@ -94,7 +95,7 @@ def _way(out: Console, env: Environment, way: Way, shared: tuple[Link, ...]) -> 
     if broken and broken.gap:
         say(out, f"✗ {broken.gap.message}", _COLOURS[_grade(broken.gap)])
     elif ended:
-        say(out, "○ it ends here, and is meant to", "dim")
+        say(out, f"○ it ends here: {meant}", "dim")
     else:
         say(out, "✓ it arrives", "green")
 

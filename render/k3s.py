@@ -103,6 +103,16 @@ systemctl is-active {node.unit} || die "{node.unit} does not run on {node.name}:
 {voter}"""
 
 
+def take_agents(node: BootstrapNodePlan) -> str:
+    """A further server keeps the agents' token, which comes on stdin; one that runs with another starts anew, and votes
+    before the next one is brought it."""
+    return f"""\
+{BASE}{k3s_tokens.keep_agents(node)}if systemctl is-active --quiet {node.unit} && ! {k3s_tokens.TAKES_IT}; then
+sudo systemctl restart {node.unit}
+{_member(node)}fi
+"""
+
+
 def ready(cluster: BootstrapPlan, nodes: tuple[BootstrapNodePlan, ...]) -> str:
     """Each of these nodes is Ready and runs the pinned release; waits ten minutes for each, and names who does not."""
     names = " ".join(f"node/{node.name}" for node in nodes)
@@ -223,11 +233,12 @@ esac
 def _release(cluster: BootstrapPlan, node: BootstrapNodePlan) -> str:
     """k3s is of the pinned release; where it is another one, the Pi's own unit brings this one, or all stays as it was.
 
-    Asked as root, for the binary lies in a folder that only root enters. The first server keeps etcd as it is before.
+    Asked as root, for the binary lies in a folder that only root enters. The first server keeps etcd as it is before,
+    and is waited for here; the others by the unit that joins them.
     """
     snapshot = f"sudo k3s etcd-snapshot save --name before-{cluster.k3s.replace('+', '-')} >/dev/null ||"
     snapshot += f' die "{node.name} can make no snapshot of etcd, so {cluster.name} is not upgraded"\n'
-    up = f"{node.unit} of {node.name} does not come up with {cluster.k3s}: sudo journalctl -u {node.unit} -n 50"
+    up = f"{node.unit} of {node.name} does not come up with {cluster.k3s} ($why): sudo journalctl -u {node.unit} -n 50"
     return f"""\
 runs=$(sudo k3s --version) || die "k3s is not installed on {node.name}: sudo journalctl -u ilmarin-k3s"
 case $runs in
@@ -243,7 +254,7 @@ sudo systemctl restart ilmarin-k3s || {{
   die "{node.name} does not get {cluster.k3s}, and stays with $runs: sudo journalctl -u ilmarin-k3s -n 20"
 }}
 sudo rm -f {SETTINGS}.before
-{_until(f"systemctl is-active {node.unit}", up)};;
+{_until(f"systemctl is-active {node.unit}", up) if node.first else ""};;
 esac
 """
 

@@ -34,7 +34,7 @@ def password(token: str) -> str:
 
 def keep_agents(node: BootstrapNodePlan) -> str:
     """A further server keeps the agents' password, which comes on stdin: all servers must take the same."""
-    return "set -eu\n" + _kept(AGENTS_TOKEN, f"^{_PASSWORD}$", "the agents' token", node.name)
+    return _kept(AGENTS_TOKEN, f"^{_PASSWORD}$", "the agents' token", node.name)
 
 
 def keep(node: BootstrapNodePlan) -> str:
@@ -42,10 +42,14 @@ def keep(node: BootstrapNodePlan) -> str:
     return _kept(TOKEN, _FORM[node.role], "the join token", node.name)
 
 
+TAKES_IT = f"sudo grep -q -f {AGENTS_TOKEN} {DATA}/agent-token"
+"""On a server that runs: it takes from agents what it was brought. k3s reads that at its start."""
+
+
 def same_for_agents(node: BootstrapNodePlan) -> str:
     """On a further server that runs: it takes from agents what it was brought, and nothing else."""
     return f"""\
-sudo grep -q -f {AGENTS_TOKEN} {DATA}/agent-token || {{
+{TAKES_IT} || {{
   echo "{node.name} takes another token from agents than the first server: its card is older than that
   mend it: docs/day-2/ainur.md, in 'A token for agents alone'; then: pulumi up" >&2
   exit 1

@@ -142,6 +142,54 @@ def test_another_host_key_of_a_netbooted_pi_is_refused_and_the_command_that_is_n
     assert touched(lived.run("up", "up")) == {}
 
 
+def older_cards(world: World) -> None:
+    """As it was before agents had a token: k3s takes the servers' from them, too."""
+    _told_of_agents(world, "vala-1 vala-2 vala-3", told=False)
+
+
+def mended_by_hand(world: World) -> None:
+    """On the first Vala what docs/day-2/ainur.md says."""
+    pi = world.hosts.records["vala-1"]
+    world.hosts.write(pi, "/var/lib/ilmarin/k3s-agent-token", "ab" * 16, mode="0600")
+    _told_of_agents(world, "vala-1", told=True)
+
+
+def mended_by_hand_everywhere(world: World) -> None:
+    """And on the others."""
+    _told_of_agents(world, "vala-2 vala-3", told=True)
+
+
+def _told_of_agents(world: World, names: str, *, told: bool) -> None:
+    key = "agent-token-file"
+    for name in names.split():
+        pi = world.hosts.records[name]
+        config = pi["files"]["/etc/rancher/k3s/config.yaml"]
+        kept = "".join(line for line in config["content"].splitlines(keepends=True) if not line.startswith(key))
+        config["content"] = f"{kept}{key}: /var/lib/ilmarin/k3s-agent-token\n" if told else kept
+        world.hosts.stop(pi, "k3s")
+        assert world.hosts.start(pi, "k3s") is None
+
+
+def test_a_lab_of_older_cards_is_told_what_to_do_by_hand_and_then_its_maiar_get_their_own_token(
+    life: Life, tmp_path: Path
+) -> None:
+    lived = life.copied(tmp_path / "lived")
+    lived.change(older_cards)
+    anew = ("**::ainur-agent-token-vala-1", "**::ainur-join-vala-2", "**::ainur-join-vala-3")
+    refused = lived.run("up", replacing=anew[:1])
+    assert "vala-1 has no token for agents alone" in "\n".join(error.message for error in refused.errors())
+    lived.change(mended_by_hand)
+    refused = lived.run("up", replacing=anew)
+    assert "vala-2 takes another token from agents" in "\n".join(error.message for error in refused.errors())
+    lived.change(mended_by_hand_everywhere)
+    mended = lived.run("up")
+    assert mended.well, mended.errors()
+    world = lived.world()
+    for name in ("maia-1", "maia-2"):
+        kept = next(file["content"] for path, file in world.hosts.records[name]["files"].items() if "k3s-token" in path)
+        assert kept.strip().endswith(f"::node:{'ab' * 16}")
+
+
 def newer(environment: dict[str, Any]) -> None:
     three_valar(environment)
     environment["versions"]["k3s"] = NEWER

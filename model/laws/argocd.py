@@ -3,18 +3,27 @@
 Owns what its chart's values say of accounts and of roles. Refuses the login itself (`identity`).
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from model.closure.clusters import closure
 from model.closure.reading import mapping
+from model.closure.things import ANYWHERE
 from model.environment import Environment
 from model.gitops import ENGINE_APP
 from model.laws.folders import reconciled
 from model.laws.registry import Breach, tree_law
-from model.tree import Tree, apps, chart
+from model.laws.words import nearest
+from model.tree import Tree, apps, chart, seeded
 
 READER = "role:readonly"
 """The most that somebody may be whom no line of the policy names (Argo CD, "RBAC Configuration")."""
+
+REFERENCE = re.compile(r"(?<![\w$])\$([a-z0-9][a-z0-9.-]*):[\w.-]+")
+"""A value out of another Secret beside Argo CD: `$name:key` (Argo CD, "Sensitive Data and SSO Client Secrets")."""
+CHART_S_OWN = ("argocd-secret", "argocd-server-tls")
+"""Secrets that are Argo CD's own; the second is its Ingress'."""
 
 
 def _values(env: Environment, tree: Tree) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
@@ -70,3 +79,18 @@ def no_password_is_in_git(env: Environment, tree: Tree) -> Iterator[Breach]:
             message = f"{folder}: the admin's password is in Git (configs.secret.argocdServerAdminPassword)"
             hint = "take it out; Argo CD makes one, in the Secret argocd-initial-admin-secret"
             yield Breach(f"gitops.clusters.{cluster}", message[:239], hint)
+
+
+@tree_law("argocd-reference", unless=("gitops-yaml", "gitops-cluster-unknown", "gitops-category-missing"))
+def what_is_referred_to_is_there(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """A value that stands for one in a Secret (`$name:key`) names one that somebody brings beside Argo CD: else the
+    dollar and the name are themselves the value, and nothing says so."""
+    for cluster, folder, configs in _values(env, tree):
+        named, engine = set(REFERENCE.findall(repr(dict(configs)))), seeded(tree, cluster, ENGINE_APP["argocd"])
+        if not named or engine is None:
+            continue
+        brought = closure(env, tree, cluster).brought
+        known = {one.name for one in brought if one.kind == "Secret" and one.namespace in (engine.namespace, ANYWHERE)}
+        for name in sorted(named - known - {*CHART_S_OWN}):
+            message = f"{folder}: ${name[:60]}:… is a value in a Secret that nobody brings beside Argo CD"
+            yield Breach(f"gitops.clusters.{cluster}", message[:239], nearest(name, known))

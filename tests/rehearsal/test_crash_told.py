@@ -22,8 +22,8 @@ def test_a_cut_bootstrap_is_told_with_its_command_and_resumed_on_demand(tmp_path
     faults.write_text(json.dumps({"faults": [{"kind": "kill", "where": "talos/Bootstrap/create/after/*"}]}))
     said = io.StringIO()
     with open_rack(tmp_path / "racks", lab, engine, fresh=True, doing="a test", staging=Staging(faults)) as rack:
-        leftovers = set(planned(raw("turing")).leftovers)
-        rehearsal = Rehearsal(rack, Console(file=said, width=100), "turing", leftovers)
+        plan = planned(raw("turing"))
+        rehearsal = Rehearsal(rack, Console(file=said, width=100), "turing", set(plan.leftovers), plan.edge)
         assert rehearsal.step("up", unprotect=False, resume=False) == REFUSED
         assert lift_dead(rack.folder.backend)
         assert rehearsal.step("up", unprotect=False, resume=False) == REFUSED

@@ -69,6 +69,18 @@ def _edge(stack: str) -> EdgePlan:
     return plan(checked.environment, checked.tree).edge
 
 
+def exported(text: str) -> Mapping[str, Any]:
+    """The deployment in what `pulumi stack export` prints; `SystemExit` with a sentence for anything else."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        found = None
+    deployment = found.get("deployment") if isinstance(found, dict) else None
+    if not isinstance(deployment, dict):
+        raise SystemExit("This is not what `pulumi stack export` prints: pipe that in.")
+    return deployment
+
+
 if __name__ == "__main__":
     wanted = _edge(sys.argv[1]) if len(sys.argv) > 1 else None
-    print(page(json.load(sys.stdin)["deployment"], wanted))
+    print(page(exported(sys.stdin.read()), wanted))

@@ -4,7 +4,9 @@ import json
 import subprocess
 from typing import Any
 
-from cli.resuming import page
+import pytest
+
+from cli.resuming import exported, page
 from components.edge import CLOUDFLARE
 from stacks.in_the_way import LOST_SIGN, SIGNS, WHY, lost, refused, told, unmade
 from stacks.resuming import RECORD, TUNNEL
@@ -102,3 +104,9 @@ def test_a_tunnel_is_missed_by_what_belongs_to_it():
     error = '404 Not Found {"code":1003,"message":"Tunnel not found"}'
     assert [one.name for one in lost(state, [("edge-tunnel-rules-homelab", error)])] == ["edge-tunnel-homelab"]
     assert lost(state, [("edge-tunnel-homelab", error)]) == [], "its own delete: that is another matter"
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]", "{}", '{"deployment": null}'])
+def test_what_is_no_state_is_said_to_be_none(text: str):
+    with pytest.raises(SystemExit, match="not what `pulumi stack export` prints"):
+        exported(text)

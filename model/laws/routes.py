@@ -52,12 +52,6 @@ def targets_are_published(env: Environment, tree: Tree) -> Iterator[Breach]:
     yield from _gaps(env, tree, "route-target-unpublished")
 
 
-@tree_law("route-name-twice", unless=UNPROVED)
-def names_have_one_writer(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """A public name is this program's or external-dns', never both: Cloudflare takes one, and each undoes the other."""
-    yield from _gaps(env, tree, "route-name-twice")
-
-
 @tree_law("route-astray", unless=UNPROVED)
 def names_lead_to_their_gateway(env: Environment, tree: Tree) -> Iterator[Breach]:
     """A name leads to a gateway that its route hangs on; a wildcard record leads all names to one."""

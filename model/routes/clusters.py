@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from model.closure.graph import Graph
-from model.closure.reading import said
+from model.closure.reading import items, mapping, said
 from model.environment import Environment
 from model.routes.applied import Applied, applied
 from model.routes.backends import Backends
@@ -35,8 +35,8 @@ class Cluster:
     certificates: Certificates
     backends: Backends
     passed: Passed
-    publishes: bool
-    """Whether external-dns runs on it."""
+    publishes: frozenset[str]
+    """What its external-dns reads, in the words of its `--source`; empty where none runs."""
 
     @property
     def place(self) -> str:
@@ -61,14 +61,30 @@ def cluster(env: Environment, tree: Tree, graph: Graph) -> Cluster:
         Certificates(env, graph, objects),
         Backends(env, graph, objects),
         passed(graph, tree),
-        _publishes(graph, objects),
+        frozenset(_publishes(graph, objects)),
     )
 
 
-def _publishes(graph: Graph, objects: tuple[Applied, ...]) -> bool:
-    charts = {chart.name for app in graph.apps for _, chart in app.charts}
-    own = (one.held.name for one in objects if one.held.kind == "Deployment")
-    return EXTERNAL_DNS in charts or EXTERNAL_DNS in own
+SOURCES = {
+    "HTTPRoute": "gateway-httproute",
+    "GRPCRoute": "gateway-grpcroute",
+    "TLSRoute": "gateway-tlsroute",
+    "DNSEndpoint": "crd",
+}
+"""Kind → external-dns' word for reading it (its documentation, "Flags", --source)."""
+
+
+def _publishes(graph: Graph, objects: tuple[Applied, ...]) -> Iterator[str]:
+    for app in graph.apps:
+        for _, chart in app.charts:
+            if chart.name == EXTERNAL_DNS:
+                yield from (str(one) for one in items(chart.values.get("sources")))
+    for one in objects:
+        pod = mapping(mapping(one.spec.get("template")).get("spec")) if one.held.kind == "Deployment" else {}
+        for container in map(mapping, items(pod.get("containers"))):
+            if f"/{EXTERNAL_DNS}:" in str(container.get("image", "")):
+                flags = (str(flag).partition("=") for flag in items(container.get("args")))
+                yield from (value for flag, _, value in flags if flag == "--source")
 
 
 def sent(route: Route) -> tuple[Backend, ...]:

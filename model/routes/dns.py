@@ -9,13 +9,13 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
 from model.ainur import apps_zone
-from model.closure.reading import items, mapping, said
+from model.closure.reading import items, mapping
 from model.edge import PUBLISHED
 from model.edge_plan import plan_edge, plan_inside
 from model.environment import Environment
 from model.routes.applied import Applied, text
 from model.routes.matching import answered
-from model.routes.things import Answer, Attached, Gap
+from model.routes.things import Answer, Attached
 
 EXTERNAL_DNS = "external-dns"
 PROXIED = "external-dns.alpha.kubernetes.io/cloudflare-proxied"
@@ -56,10 +56,10 @@ def whole(env: Environment) -> bool:
 
 
 def zone(env: Environment, attached: Iterable[Attached], objects: Iterable[Applied]) -> dict[str, Entry]:
-    """Every record at Cloudflare, by its name: this program's, and those that external-dns writes."""
+    """Every record at Cloudflare, by its name: this program's, and those that external-dns writes of what it reads."""
     if env.edge.cloudflare is None:
         return {}
-    found = dict(published(env, attached, objects))
+    found = dict(_published(env, attached, objects))
     owners = _owned(env)
     for one in plan_edge(env.edge, env.domain).records:
         found[one.name] = Entry(one.content, one.proxied, "`pulumi up`", owners.get(one.name, "edge"))
@@ -72,21 +72,9 @@ def _owned(env: Environment) -> dict[str, str]:
     return found | {one.name: f"edge.records.{index}" for index, one in enumerate(env.edge.records)}
 
 
-def twice(env: Environment, attached: Iterable[Attached], objects: Iterable[Applied]) -> Iterator[Gap]:
-    """Names that external-dns and this program both publish: whoever comes second fails at Cloudflare, or undoes."""
-    owners = _owned(env) if env.edge.cloudflare else {}
-    for name, entry in published(env, attached, objects):
-        if name in owners:
-            place = f"gitops.clusters.{cluster(env)}"
-            message = f"{said(env, entry.by)}: external-dns publishes {name}, and so does `pulumi up`"
-            hint = f"take the label {PUBLISHED[0]} off, or the name out of {owners[name]}"
-            yield Gap("route-name-twice", place, message, hint, owners[name])
-
-
-def published(
+def _published(
     env: Environment, attached: Iterable[Attached], objects: Iterable[Applied]
 ) -> Iterator[tuple[str, Entry]]:
-    """(name, record) of everything that external-dns writes; nothing where it does not run."""
     if env.edge.dns.outside != EXTERNAL_DNS:
         return
     label, wanted = PUBLISHED

@@ -12,6 +12,7 @@ from model.closure.graph import Graph
 from model.edge_plan import plan_edge
 from model.environment import Environment
 from model.routes import clusters, dns
+from model.routes.clusters import SOURCES
 from model.routes.matching import takes
 from model.routes.things import Chain, Gap, Route
 from model.routes.walk import Ground, Walk
@@ -26,15 +27,13 @@ class Proof:
     """One a name that somebody wants, sorted by name."""
     loose: tuple[tuple[Route, Gap], ...]
     """What is wrong with a route whatever name it is asked by."""
-    twice: tuple[Gap, ...]
-    """Names with two writers at Cloudflare."""
     ground: Ground
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
         """Everything that is missing, each once."""
         loose = (gap for _, gap in self.loose)
-        return tuple(dict.fromkeys((*self.twice, *loose, *(gap for chain in self.chains for gap in chain.gaps))))
+        return tuple(dict.fromkeys((*loose, *(gap for chain in self.chains for gap in chain.gaps))))
 
     def chain(self, host: str) -> Chain | None:
         """The chain of a name, also of one that only a wildcard answers; None for one that nothing here is about."""
@@ -67,14 +66,14 @@ def prove(env: Environment, tree: Tree, graphs: Iterable[Graph] | None = None) -
     named = env.gitops.clusters if env.gitops else ()
     every = [closure(env, tree, name) for name in named] if graphs is None else graphs
     parts = tuple(clusters.cluster(env, tree, graph) for graph in every)
-    attached = [one for part in parts if part.publishes for one in part.attached]
-    objects = [one for part in parts if part.publishes for one in part.objects]
+    attached = [one for part in parts for one in part.attached if SOURCES.get(one.route.kind) in part.publishes]
+    objects = [one for part in parts for one in part.objects if SOURCES.get(one.held.kind) in part.publishes]
     plan = plan_edge(env.edge, env.domain)
     ground = Ground(env, parts, dns.zone(env, attached, objects), plan.tunnel)
     wanted = _wanted(env, ground)
     loose = tuple(_loose(env, ground))
     chains = tuple(_chain(ground, host, tuple(routes), loose) for host, routes in sorted(wanted.items()))
-    return Proof(chains, loose, tuple(dns.twice(env, attached, objects)), ground)
+    return Proof(chains, loose, ground)
 
 
 def _wanted(env: Environment, ground: Ground) -> dict[str, list[Route]]:

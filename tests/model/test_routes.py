@@ -51,8 +51,9 @@ def _folders(host: str, gateway_name: str, listener: str = "https") -> dict[str,
     found["arda/networking/web/kustomization.yaml"] = "namespace: networking\nresources: [web.yaml]\n"
     written = APP.replace("GATEWAY", gateway_name).replace("LISTENER", listener).replace("HOST", host)
     found["arda/networking/web/web.yaml"] = written
-    chart = "{name: external-dns, repo: https://charts.example.com/dns, version: 1.2.3, namespace: networking}"
-    found["arda/networking/external-dns/kustomization.yaml"] = f"helmCharts: [{chart}]\n"
+    chart = "{name: external-dns, repo: https://charts.example.com/dns, version: 1.2.3, namespace: networking,"
+    found["arda/networking/external-dns/kustomization.yaml"] = f"helmCharts: [{chart} valuesFile: values.yaml}}]\n"
+    found["arda/networking/external-dns/values.yaml"] = "sources: [gateway-httproute]\n"
     return found
 
 

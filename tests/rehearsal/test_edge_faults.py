@@ -4,27 +4,41 @@ One `up` is lived once, with the real engine; every test goes on from a copy of 
 """
 
 import base64
+import io
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from rich.console import Console
 
+from cli.rehearse import FINE, REFUSED, Rehearsal
 from cli.resuming import page
 from rehearsal.crash import advised
-from rehearsal.rack import Rack, Run, open_rack
 from rehearsal.standing import unwell
 from rehearsal.world import World, kube_external_dns
 from rehearsal.world.kube_gateway import waits_for
-from stacks.in_the_way import LOST_SIGN, lost, refused
+from stacks.in_the_way import LOST_SIGN, WHY
+from stacks.resuming import RECORD
 from tests.labs import planned, raw
+from tests.rehearsal.edges import (
+    LAB,
+    NEW,
+    arda,
+    by_hand,
+    converged,
+    lines,
+    one_more,
+    said_by,
+    standing,
+    tunnel_secret,
+    typed,
+    wildcard,
+    zone,
+)
 from tests.rehearsal.lives import Life, touched
 from tests.rehearsal.test_lives_of_labs import every_event
 
 pytestmark = pytest.mark.slow
-LAB = "pitower"
-NEW = "new.example.com"
 LABEL = "external-dns.alpha.kubernetes.io/enabled"
 NAMES = "cert-manager.io/alt-names"
 CALL = "cloudflare/POST zones/*/dns_records"
@@ -47,60 +61,6 @@ def life(stood: Life, tmp_path: Path) -> Life:
     copy = stood.copied(tmp_path / "life")
     copy.edited(one_more)
     return copy
-
-
-def one_more(environment: dict[str, Any]) -> None:
-    records = environment["edge"].setdefault("records", [])
-    records.append({"name": NEW, "target": next(iter(environment["edge"]["gateways"]))})
-
-
-def ids() -> tuple[str, str]:
-    """The lab's zone and account."""
-    stated = raw(LAB)["edge"]["cloudflare"]
-    return stated["zone_id"], stated["account_id"]
-
-
-def zone(life: Life) -> dict[str, list[str]]:
-    """What stands in the zone, but for external-dns' markers: name → `<type> <content>` each."""
-    found: dict[str, list[str]] = {}
-    for record in life.world().data["sections"]["cloudflare"]["records"].values():
-        if record["type"] != "TXT":
-            found.setdefault(record["name"], []).append(f"{record['type']} {record['content']}")
-    return found
-
-
-def said_by(run: Run) -> str:
-    assert not run.well
-    return "\n".join(f"{error.subject}: {error.message}" for error in run.errors())
-
-
-def converged(life: Life) -> None:
-    """Another `up` has nothing to do, a look at the World finds what the state says, and all that runs is well."""
-    assert touched(life.run("up")) == {}
-    assert touched(life.run("refresh")) == {}
-    assert unwell(life.world()) == []
-
-
-def typing(life: Life, run: Run, engine: Path) -> Callable[[], Run]:
-    """Type what is said after `run`, all of it, and go on."""
-
-    def go_on() -> Run:
-        lab = life.lab()
-        with open_rack(life.folder / "racks", lab, engine, fresh=False, doing="a test") as rack:
-            for one in told(rack, life, run):
-                done = rack.type_in(one.commands)
-                assert done.code == 0, done.said
-            return rack.run("up")
-
-    return go_on
-
-
-def told(rack: Rack, life: Life, run: Run) -> list[Any]:
-    environment = raw(life.name)
-    one_more(environment)
-    errors = [(error.subject, error.message) for error in run.errors()]
-    found = [*refused(planned(environment).edge, rack.state(), errors), *lost(rack.state(), errors)]
-    return found or advised(rack, run)
 
 
 @pytest.mark.parametrize(("status", "times"), [("429", 10), ("500", 10)])
@@ -134,30 +94,32 @@ def test_a_permission_that_was_forgotten_is_named_and_nothing_is_lost(life: Life
     assert touched(life.run("up")) == {"edge-record-new-example-com": "create"}
 
 
-def by_hand(world: World) -> None:
-    record = {"name": NEW, "type": "A", "content": "203.0.113.9", "ttl": 300, "comment": "my old server"}
-    world.cloudflare.enter_record(ids()[0], record)
-
-
 def test_a_record_made_by_hand_stays_until_its_owner_hands_it_over(life: Life, engine: Path) -> None:
     life.change(by_hand)
     before = zone(life)
-    run = life.run("up")
-    assert '81053,"message":"An A, AAAA, or CNAME record with that host already exists."' in said_by(run)
-    assert zone(life) == before, "nothing is lost"
-    again = typing(life, run, engine)()
-    assert again.well, again.errors()
+    environment = raw(LAB)
+    one_more(environment)
+    plan, out = planned(environment), io.StringIO()
+    with standing(life, engine) as rack:
+        rehearsal = Rehearsal(rack, Console(file=out, width=400), LAB, set(plan.leftovers), plan.edge)
+        assert rehearsal.step("up", unprotect=False, resume=False) == REFUSED
+        text = out.getvalue()
+        assert '81053,"message":"An A, AAAA, or CNAME record with that host already exists."' in text
+        assert f"edge-record-new-example-com: {WHY[RECORD]}" in text
+        assert "pulumi import cloudflare:index/dnsRecord:DnsRecord edge-record-new-example-com" in text
+        assert zone(life) == before, "nothing is lost"
+        assert rehearsal.step("up", unprotect=False, resume=True) == FINE
     assert [each.split(" ")[0] for each in zone(life)[NEW]] == ["CNAME"]
-    assert {name: zone(life)[name] for name in before if name != NEW} == {
-        name: before[name] for name in before if name != NEW
+    assert {name: said for name, said in zone(life).items() if name != NEW} == {
+        name: said for name, said in before.items() if name != NEW
     }
     converged(life)
 
 
-def test_what_was_in_the_way_may_be_deleted_instead(life: Life) -> None:
+def test_what_was_in_the_way_may_be_deleted_instead(life: Life, engine: Path) -> None:
     life.change(by_hand)
     run = life.run("up")
-    [line] = [each for each in _lines(life, run) if each.startswith("# instead of the line above: ")]
+    [line] = [each for each in lines(life, run, engine) if each.startswith("# instead of the line above: ")]
     assert "--request DELETE" in line
     assert "cloudflareApiToken |" in line, "the token is in no argument"
 
@@ -167,13 +129,6 @@ def test_what_was_in_the_way_may_be_deleted_instead(life: Life) -> None:
 
     life.change(delete)
     assert touched(life.run("up")) == {"edge-record-new-example-com": "create"}
-
-
-def _lines(life: Life, run: Run) -> list[str]:
-    lab = life.lab()
-    engine = life._engine
-    with open_rack(life.folder / "racks", lab, engine, fresh=False, doing="a test") as rack:
-        return [line for one in told(rack, life, run) for line in one.commands]
 
 
 def test_a_tunnel_deleted_behind_our_back_is_told_and_comes_back_with_its_secret(life: Life, engine: Path) -> None:
@@ -190,12 +145,14 @@ def test_a_tunnel_deleted_behind_our_back_is_told_and_comes_back_with_its_secret
     assert any("cloudflared: Unauthorized" in sentence for sentence in unwell(life.world()))
     assert touched(life.run("up")) == {}, "an `up` does not look"
     assert life.run("refresh").well
-    assert f"edge-tunnel-{name}: {LOST_SIGN}" in page(state_of(life, engine))
+    with standing(life, engine) as rack:
+        state = rack.state()
+    assert f"edge-tunnel-{name}: {LOST_SIGN}" in page(state)
     run = life.run("up")
     assert '"code":1003,"message":"Tunnel not found"' in said_by(run)
-    renamed = typing(life, run, engine)()
+    renamed = typed(life, run, engine)
     assert "Tunnel not found" in said_by(renamed), "the old one's delete: what is gone is refused"
-    again = typing(life, renamed, engine)()
+    again = typed(life, renamed, engine)
     assert again.well, again.errors()
     assert set(zone(life)) == set(before)
     assert tunnel_secret(life.world()) == secret
@@ -207,7 +164,7 @@ def test_a_destroy_cut_while_it_deleted_the_tunnel_goes_on_once_the_state_forget
     life.cut_at("cloudflare/ZeroTrustTunnelCloudflared/delete/after/*")
     assert not life.run("destroy", unprotect=True).well
     life.cut_at(None)
-    with open_rack(life.folder / "racks", life.lab(), engine, fresh=False, doing="a test") as rack:
+    with standing(life, engine) as rack:
         run = rack.run("destroy")
         assert "Tunnel not found" in said_by(run)
         [one] = advised(rack, run)
@@ -226,15 +183,15 @@ def test_let_s_encrypt_s_quota_leaves_the_former_certificate_at_the_gateway(life
         cluster = arda(world)
         [order] = {json.dumps(each): each for each in world.section("letsencrypt")["issued"]}.values()
         world.section("letsencrypt")["issued"] = [order | {"at": world.clock.now}] * 5
-        cluster.get("Secret", "networking", "wildcard-tls")["metadata"]["annotations"][NAMES] = "old.example.com"
+        wildcard(world)["metadata"]["annotations"][NAMES] = "old.example.com"
         cluster.work()
 
-    former = certificate(life.world())
+    former = wildcard(life.world())["data"]
     life.change(renamed)
     assert touched(life.run("up")) == {}
     [trouble] = unwell(life.world())
     assert "429 urn:ietf:params:acme:error:rateLimited: too many certificates (5) already issued" in trouble
-    assert certificate(life.world()) == former
+    assert wildcard(life.world())["data"] == former
     assert not [wait for each in arda(life.world()).objects("Gateway") for wait in waits_for(each)]
 
     def a_week_later(world: World) -> None:
@@ -243,16 +200,7 @@ def test_let_s_encrypt_s_quota_leaves_the_former_certificate_at_the_gateway(life
 
     life.change(a_week_later)
     assert unwell(life.world()) == []
-    assert certificate(life.world()) != former
-
-
-def arda(world: World) -> Any:
-    [cluster] = world.kubernetes.clusters.values()
-    return cluster
-
-
-def certificate(world: World) -> str:
-    return str(arda(world).get("Secret", "networking", "wildcard-tls")["data"]["tls.key"])
+    assert wildcard(life.world())["data"] != former
 
 
 def test_external_dns_publishes_labelled_routes_and_touches_no_name_of_the_program_s(life: Life) -> None:
@@ -278,22 +226,6 @@ def test_external_dns_publishes_labelled_routes_and_touches_no_name_of_the_progr
     life.change(strip)
     assert set(before) - set(zone(life)) == set(gone)
     assert touched(life.run("refresh")) == {}, "the program's own are as it left them"
-
-
-def tunnel_secret(world: World) -> str:
-    """The secret inside the token that cloudflared reads."""
-    token = next(
-        found["data"]["token"]
-        for cluster in world.kubernetes.clusters.values()
-        for found in cluster.objects("Secret")
-        if found["metadata"]["name"] == "cloudflared-token"
-    )
-    return str(json.loads(base64.b64decode(base64.b64decode(token)))["s"])
-
-
-def state_of(life: Life, engine: Path) -> dict[str, Any]:
-    with open_rack(life.folder / "racks", life.lab(), engine, fresh=False, doing="a test") as rack:
-        return rack.state()
 
 
 def test_the_tunnel_s_secret_is_in_clear_nowhere(stood: Life) -> None:

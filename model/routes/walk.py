@@ -57,9 +57,18 @@ class Walk:
 
     def inside(self) -> Way:
         """From the LAN. Of several answers the one whose way breaks is shown, or else the first."""
-        answers = dns.inside(self._env, self.host, self._there, self._ground.zone)
+        answers = dns.inside(self._env, self.host, self._resolved(), self._ground.zone)
         ways = [Way("inside", tuple(self._answered(one, "inside"))) for one in answers]
         return next((one for one in ways if one.gaps), ways[0] if ways else Way("inside", (self._unknown_inside(),)))
+
+    def _resolved(self) -> tuple[Attached, ...]:
+        """What the LAN's resolver knows of: k8s-gateway the kinds of routes that it is told to read."""
+        inside = self._env.edge.dns.inside
+        if inside is None or inside.by != "k8s-gateway":
+            return self._there
+        kinds = {part.name: part.resolves for part in self._ground.clusters}
+        known = (one for one in self._there if one.route.kind in kinds.get(one.route.cluster, ()))
+        return tuple(known) if any(kinds.values()) else self._there
 
     def _outside(self) -> Iterator[Link]:
         if self._env.edge.cloudflare is None:

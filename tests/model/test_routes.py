@@ -140,6 +140,18 @@ def test_through_the_tunnel_every_name_comes_to_the_listener_that_has_its_route(
         assert any(f"listener {listener} " in link.says for link in way.links), host
 
 
+def test_k8s_gateway_answers_for_no_kind_that_it_is_not_told_to_read() -> None:
+    folders = _folders(*LAN)
+    folders["arda/networking/web/web.yaml"] = folders["arda/networking/web/web.yaml"].replace("HTTPRoute", "GRPCRoute")
+    folders["arda/networking/k8s-gateway/kustomization.yaml"] = "resources: []\n"
+    for kinds, codes in (("HTTPRoute GRPCRoute Service", set()), ("HTTPRoute Service", {"route-astray"})):
+        corefile = f".:53 {{\n  k8s_gateway example.com {{\n    resources {kinds}\n  }}\n}}\n"
+        folders["arda/networking/k8s-gateway/Corefile"] = corefile
+        found = prove(Environment.model_validate(raw("homelab")), folders)
+        assert found
+        assert {gap.code for gap in found.gaps} == codes
+
+
 @pytest.mark.parametrize("stack", SHIPPED)
 def test_a_shipped_lab_has_no_broken_link(stack: str) -> None:
     found = prove(Environment.model_validate(raw(stack)), tree(stack))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from rehearsal.world import kube_needs
+from rehearsal.world import kube_kubelets, kube_needs
 from rehearsal.world.kube_cluster import Body, Cluster
 
 _NOT_READY = "node.kubernetes.io/not-ready"
@@ -171,4 +171,4 @@ def not_running(cluster: Cluster, body: Body) -> str | None:
     tolerations: list[Body] = pod.get("tolerations") or []
     everywhere = body["kind"] == "DaemonSet" and pod.get("hostNetwork") and cluster.objects("Node")
     homeless = None if everywhere else unschedulable(cluster, tolerations)
-    return homeless or kube_needs.missing(cluster, namespace, pod)
+    return homeless or kube_needs.missing(cluster, namespace, pod) or kube_kubelets.unscraped(cluster, body)

@@ -1,12 +1,11 @@
 """The catalogue's page is fresh, and says of an app what its folder says: `--snapshot-update` rewrites it."""
 
-import re
-
 import pytest
 
 from foresight.catalogue import Entry, catalogue, markdown
 from model.environment import Environment
 from tests.labs import ROOT, SHIPPED, raw, tree
+from tests.pages import hold_fresh
 
 PAGE = ROOT / "docs" / "catalogue.md"
 
@@ -18,14 +17,7 @@ def entries(lab: str) -> dict[str, Entry]:
 @pytest.mark.parametrize("lab", SHIPPED)
 def test_the_catalogue_is_fresh(lab: str, pytestconfig: pytest.Config) -> None:
     wanted = markdown(catalogue(Environment.model_validate(raw(lab)), tree(lab)))
-    part = re.compile(rf"(<!-- catalogue: {lab} -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-    text = PAGE.read_text(encoding="utf-8")
-    if pytestconfig.getoption("update_snapshots"):
-        text = part.sub(lambda hit: f"{hit[1]}{wanted}\n{hit[3]}", text)
-        PAGE.write_text(text, encoding="utf-8")
-    found = part.search(text)
-    assert found, f"the page says nothing of {lab}"
-    assert found[2] == f"{wanted}\n", "pytest tests/foresight/test_catalogue.py --snapshot-update writes it anew"
+    hold_fresh(PAGE, f"catalogue: {lab}", wanted, pytestconfig)
 
 
 def test_an_app_says_its_version_its_name_what_it_keeps_and_who_takes_copies() -> None:

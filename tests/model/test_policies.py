@@ -11,6 +11,7 @@ from model.closure.policies import Ground, Peer, Pods, Port, Verdict, verdict
 from model.closure.policy_rules import read
 from model.closure.workloads import DNS, ENVOY_LABELS, Traffic
 from model.laws import examine
+from model.tree import documents
 from tests.model import cases
 
 WEB = Pods("Deployment media/web", "media", {"app": "web"}, {"http": 8096, "metrics": 9090})
@@ -247,3 +248,33 @@ def test_flux_own_policies_are_known() -> None:
     flux = Pods("source-controller", "flux-system", {"app": "source-controller"}, {})
     assert into(traffic.ground, FAR, flux, Port(9090)) is False
     assert into(traffic.ground, flux, "world", Port(443)) is True
+
+
+def test_the_tunnel_s_piece_leads_from_cloudflare_to_envoy() -> None:
+    """No shipped lab that has a tunnel is closed: this is what it would take."""
+    folder = cases.ROOT / "gitops" / "shared" / "policies"
+    texts = [(folder / piece / "policy.yaml").read_text(encoding="utf-8") for piece in ("closed", "edge", "tunnel")]
+    bodies = [body for text in texts for body in documents(text)]
+    found = [one for body in bodies for one in read(body["kind"], "networking", "x.yaml", body)]
+    there = Ground(tuple(found), {})
+    tunnel, hop, writer = (
+        Pods(name, "networking", {"app.kubernetes.io/name": name}, {})
+        for name in ("cloudflared", "nginx", "external-dns")
+    )
+    passing: tuple[tuple[Peer, Peer, Port], ...] = (
+        (tunnel, "world", Port(7844, "UDP")),
+        (tunnel, ENVOY, Port(10443)),
+        (tunnel, hop, Port(8443)),
+        (hop, ENVOY, Port(10443)),
+        (writer, "world", Port(443)),
+        (writer, "kube-apiserver", Port(6443)),
+        (tunnel, DNS, Port(53, "UDP")),
+    )
+    stopped: tuple[tuple[Peer, Peer, Port], ...] = (
+        ("world", hop, Port(8443)),
+        (hop, "world", Port(443)),
+        (tunnel, "kube-apiserver", Port(6443)),
+        (tunnel, writer, Port(80)),
+    )
+    assert [into(there, *one) for one in passing] == [True] * len(passing)
+    assert [into(there, *one) for one in stopped] == [False] * len(stopped)

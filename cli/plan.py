@@ -18,6 +18,7 @@ from cli.console import console, say, table, title
 from cli.stack_files import StackFile
 from model.ainur import BootstrapNodePlan, BootstrapPlan
 from model.catalogue import PI_PRICE_GBP
+from model.certificates import HEADS, certificates
 from model.edge_plan import EdgePlan
 from model.environment import Environment
 from model.images import Image
@@ -70,6 +71,8 @@ def _show(out: Console, decided: Plan, environment: Environment, tree: Tree) -> 
         _cluster(out, decided.cluster)
     _charts(out, decided)
     _edge(out, decided.edge)
+    title(out, "Certificates", "who signs, and who renews")
+    table(out, HEADS, certificates(environment, tree))
     if decided.gitops:
         plan_gitops.gitops(out, decided.gitops, environment, tree)
     _lines(out, "What the router must be told, by hand", router.checklist(decided.network))

@@ -62,13 +62,7 @@ def plan(environment: Environment, tree: Tree) -> Plan:
         cni = seed(tree, cluster.name, "cilium")
         if environment.edge.gateways:
             gateway_controller = seed(tree, cluster.name, "envoy-gateway")
-    edge = plan_edge(
-        environment.edge,
-        environment.domain,
-        announced=environment.cluster is not None and environment.cluster.cni.l2_announcements,
-        direct_return=environment.cluster is not None and environment.cluster.cni.load_balancer_mode != "snat",
-        seeds=environment.seeds_dns_token,
-    )
+    edge = _edge(environment)
     apps = bootstrap.apps_zone if bootstrap else None
     gitops = ()
     if environment.gitops:
@@ -86,6 +80,17 @@ def plan(environment: Environment, tree: Tree) -> Plan:
         edge=edge,
         gitops=gitops,
         leftovers=_leftovers(bootstrap, cluster, cni, gateway_controller, gitops, edge),
+    )
+
+
+def _edge(environment: Environment) -> EdgePlan:
+    cni = environment.cluster.cni if environment.cluster else None
+    return plan_edge(
+        environment.edge,
+        environment.domain,
+        announced=cni is not None and cni.l2_announcements,
+        direct_return=cni is not None and cni.load_balancer_mode != "snat",
+        seeds=environment.seeds_dns_token,
     )
 
 

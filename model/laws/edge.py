@@ -167,7 +167,7 @@ def names_in_zone(env: Environment) -> Iterator[Breach]:
     """A public name lies in the lab's domain, the zone that records are put into."""
     for name, path in hostnames(env):
         if name != env.domain and not name.endswith(f".{env.domain}"):
-            near = f"{name.split('.')[0]}.{env.domain}"
+            near = f"{name.split('.')[0]}.{env.domain[:100]}"
             yield Breach(path, f"{name} is outside the zone {env.domain[:100]}", f"did you mean {near}?", "domain")
 
 

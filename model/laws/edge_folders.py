@@ -121,9 +121,11 @@ def names_have_one_owner(env: Environment, tree: Tree) -> Iterator[Breach]:
 
 @tree_law("gitops-issuer-missing", unless=(*_FIRST, "edge-certificates-zone"))
 def issuer_is_there(env: Environment, tree: Tree) -> Iterator[Breach]:
-    """The issuer that the stack file names is a ClusterIssuer on the cluster."""
+    """The issuer that the stack file names is among the cluster's. Where there is none at all, nobody makes the
+    gateways' certificate (`gitops-gateway-certificate`)."""
     wanted, graph = env.edge.certificates, arda(env, tree)
-    if wanted and graph and wanted.issuer not in [one.held.name for one in objects(graph, "ClusterIssuer")]:
+    there = [one.held.name for one in objects(graph, "ClusterIssuer")]
+    if wanted and graph and there and wanted.issuer not in there:
         message = f"{graph.cluster} has no ClusterIssuer {wanted.issuer}: nobody signs for the gateways"
         where = "gitops/turing/rk1/configs/lab-ca" if wanted.issuer == "lab-ca" else "gitops/pitower/tower/cert-manager"
         yield Breach("edge.certificates.issuer", message, f"copy it from {where}", f"gitops.clusters.{graph.cluster}")

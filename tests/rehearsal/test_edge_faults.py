@@ -167,11 +167,12 @@ def test_a_destroy_cut_while_it_deleted_the_tunnel_goes_on_once_the_state_forget
     with standing(life, engine) as rack:
         run = rack.run("destroy")
         assert "Tunnel not found" in said_by(run)
-        [one] = advised(rack, run)
-        assert one.commands[0].startswith("pulumi state delete ")
-        done = rack.type_in(one.commands)
+        commands = [line for one in advised(rack, run) for line in one.commands]
+        assert any(line.startswith("pulumi state delete ") for line in commands)
+        done = rack.type_in(commands)  # a record that went at the same moment may want its line, too
         assert done.code == 0, done.said
-        assert rack.run("destroy").well
+        last = rack.run("destroy")
+        assert last.well, last.errors()
     assert tuple(life.world().leftovers()) == planned(raw(LAB)).leftovers
 
 

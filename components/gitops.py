@@ -10,11 +10,12 @@ import pulumi
 from pulumi_command import local
 
 from components.bindings import helm, kubernetes
+from model.app_secrets import APPS, AppSecret, values
 from model.flux import VERIFY_SECRET
 from model.gitops import MIRROR_APP, GitopsClusterPlan
 from model.onepassword import CREDENTIALS_SECRET, TOKEN_SECRET
 from model.repository import REPOSITORY_SECRET
-from render import argocd, flux, manifests, repository, vault
+from render import app_secrets, argocd, flux, manifests, repository, vault
 
 ARGOCD = "iluvatar:gitops:ArgoCD"
 FLUX = "iluvatar:gitops:Flux"
@@ -75,6 +76,7 @@ class ArgoCD(pulumi.ComponentResource):
     ) -> list[pulumi.Resource]:
         """Everything that is a person's to give."""
         opened = self._repository(plan, secrets, namespace, kept)
+        opened += _seed(plan, secrets, kept)
         return opened + (self._vault(plan.cluster, secrets, kept) if plan.onepassword else [])
 
     def _repository(
@@ -144,9 +146,10 @@ class Flux(pulumi.ComponentResource):
         place = kubernetes.KubernetesObject(f"gitops-namespace-{key}", manifests.namespace(namespace), kept(*after))
         given = {**secrets, **({VERIFY_SECRET: plan.verify_key} if plan.verify_key else {})}
         held = [
-            kubernetes.KubernetesObject(f"gitops-{each}-{key}", flux.secret(each, namespace, value), kept(place))
-            for each, value in sorted(given.items())
+            kubernetes.KubernetesObject(f"gitops-{each}-{key}", flux.secret(each, namespace, given[each]), kept(place))
+            for each in plan.keys
         ]
+        held += _seed(plan, secrets, lambda *waits: kept(*(waits or after)))
         operator = helm.seed(f"gitops-flux-operator-{key}", plan.chart, options(place), adopted=True)
         if plan.instance:
             waits = options(operator, *held, *pushed)
@@ -156,3 +159,26 @@ class Flux(pulumi.ComponentResource):
     def _first_artefact(self, key: str, text: str) -> list[pulumi.Resource]:
         opts = pulumi.ResourceOptions(parent=self)
         return [local.Command(f"gitops-artefact-{key}", create=text, add_previous_output_in_env=False, opts=opts)]
+
+
+def _seed(
+    plan: GitopsClusterPlan, secrets: Mapping[str, pulumi.Input[str]], kept: Callable[..., pulumi.ResourceOptions]
+) -> list[pulumi.Resource]:
+    """The namespaces and Secrets that apps find there when they come; a destroyed stack leaves both with them."""
+    found: list[pulumi.Resource] = []
+    for seed in plan.seeds:
+        body = manifests.namespace(seed.namespace, seed.level)
+        place = kubernetes.KubernetesObject(f"gitops-seeds-{plan.cluster}-{seed.namespace}", body, kept())
+        found.append(place)
+        for one in seed.secrets:
+            held = pulumi.Output.secret(secrets[APPS]).apply(partial(_values, one))
+            name = f"gitops-seed-{plan.cluster}-{one.namespace}-{one.name}"
+            found.append(kubernetes.KubernetesObject(name, app_secrets.secret(one, held), kept(place)))
+    return found
+
+
+def _values(one: AppSecret, text: str) -> dict[str, str]:
+    try:
+        return values(text, one)
+    except ValueError as wrong:
+        raise pulumi.RunError(str(wrong)) from None

@@ -40,6 +40,8 @@ def what_is_let_go_stays(before: Environment, after: Environment) -> Iterator[Br
     any more. Nothing that GitOps runs is deleted by an edit of the stack file."""
     old, new = before.gitops, after.gitops
     for cluster, own in old.clusters.items() if old and new else ():
+        if cluster not in {one.name for one in (after.cluster, after.bootstrap) if one}:
+            continue  # it has another name, or is gone: other rules say so
         kept = new.clusters[cluster].categories if new and cluster in new.clusters else ()
         for category in (one for one in own.categories if one not in kept):
             message = (

@@ -22,6 +22,7 @@ SECRETS = (
     "onepasswordToken",
     "gitRepositoryKey",
     "gitRepositoryToken",
+    "appSecrets",
 )
 """Stack keys that hold a secret, below `iluvatar:`."""
 TOP = ("config", "encryptionsalt", "encryptedkey", "secretsprovider", "environment")

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from model.app_secrets import SeededNamespace, SeedPlan, plan_seeds
 from model.fields import Name, Shape, Text
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET, Verify
 from model.onepassword import runs_connect
@@ -23,6 +24,8 @@ class GitopsCluster(Shape):
     """Folders under `gitops/<environment>/<cluster>/`; each app in one is a folder."""
     source: Literal["upstream", "mirror"] = "upstream"
     """Argo CD: `mirror` = the bootstrap cluster's copy of the repository, which answers while the way out is down."""
+    seeds: dict[Name, SeededNamespace] = Field(default_factory=dict)
+    """Namespaces with Secrets that apps ask for and only the owner knows; there before the engine."""
 
 
 class Gitops(Shape):
@@ -106,6 +109,8 @@ class GitopsClusterPlan:
     """Flux: whether it logs in to pull."""
     onepassword: bool
     """Argo CD: whether 1Password Connect runs here, which starts with Secrets that are no app's to bring."""
+    seeds: tuple[SeedPlan, ...]
+    """Namespaces with Secrets that apps ask for; they stay with them."""
     believes_authority: bool
     """Argo CD: whether its login names the lab's own authority, which is then seeded."""
     categories: tuple[tuple[str, str], ...]
@@ -179,6 +184,7 @@ def plan_gitops(
             sops=gitops.secrets == "sops",
             registry_login=gitops.registry_login,
             onepassword=gitops.secrets == "onepassword" and runs_connect(tree, name, cluster.categories),
+            seeds=plan_seeds(cluster.seeds),
             believes_authority=gitops.engine == "argocd" and apps_zone is not None and names_authority(tree, name),
             categories=tuple((c, f"gitops/{environment}/{name}/{c}") for c in sorted(cluster.categories)),
             closed=closed[name],

@@ -63,11 +63,7 @@ def plan(environment: Environment, tree: Tree) -> Plan:
         if environment.edge.gateways:
             gateway_controller = seed(tree, cluster.name, "envoy-gateway")
     edge = _edge(environment)
-    apps = bootstrap.apps_zone if bootstrap else None
-    gitops = ()
-    if environment.gitops:
-        limits = {name: closed(environment, tree, name) for name in environment.gitops.clusters}
-        gitops = plan_gitops(environment.gitops, environment.name, tree, apps, limits)
+    gitops = _gitops(environment, tree, bootstrap.apps_zone if bootstrap else None)
     return Plan(
         name=environment.name,
         domain=environment.domain,
@@ -81,6 +77,13 @@ def plan(environment: Environment, tree: Tree) -> Plan:
         gitops=gitops,
         leftovers=_leftovers(bootstrap, cluster, cni, gateway_controller, gitops, edge),
     )
+
+
+def _gitops(environment: Environment, tree: Tree, apps_zone: str | None) -> tuple[GitopsClusterPlan, ...]:
+    if environment.gitops is None:
+        return ()
+    limits = {name: closed(environment, tree, name) for name in environment.gitops.clusters}
+    return plan_gitops(environment.gitops, environment.name, tree, apps_zone, limits)
 
 
 def _edge(environment: Environment) -> EdgePlan:
@@ -132,6 +135,8 @@ def _left_by(one: GitopsClusterPlan) -> list[str]:
         found.append(f"{one.cluster}/object/Namespace/{onepassword.NAMESPACE}")
         names = (onepassword.CREDENTIALS_SECRET, onepassword.TOKEN_SECRET)
         found += [f"{one.cluster}/object/Secret/{onepassword.NAMESPACE}/{name}" for name in names]
+    found += [f"{one.cluster}/object/Namespace/{seed.namespace}" for seed in one.seeds]
+    found += [f"{one.cluster}/object/Secret/{each.called}" for seed in one.seeds for each in seed.secrets]
     if one.login:
         found.append(f"{one.cluster}/object/Secret/{one.chart.namespace}/{repository.REPOSITORY_SECRET}")
     if one.keeps_mirror:

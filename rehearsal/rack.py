@@ -174,11 +174,11 @@ def open_rack(
         if fresh or not folder.sealed.exists():
             folder.remove()
         folder.make(lab)
-        secrets = {} if folder.sealed.exists() else folder.make_keys()
+        environment = parse(lab.stack_file.read_text(encoding="utf-8"), lab.stack_file.name).environment or {}
+        secrets = {} if folder.sealed.exists() else folder.make_keys(environment)
         keys = folder.keys()
         lifted = lift_dead(folder.backend)
-        environment = parse(lab.stack_file.read_text(encoding="utf-8"), lab.stack_file.name).environment
-        write_private(folder.cards, json.dumps(cards(environment or {}, lab.stack)))
+        write_private(folder.cards, json.dumps(cards(environment, lab.stack)))
         with (
             world(
                 *(folder.path, lab.stack_file, lab.gitops.parent, [keys.authorized_key], [lock], staging),

@@ -19,6 +19,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from rehearsal.keys import api_token, passphrase, ssh_key
 from rehearsal.stack_copy import Sealed, rack_copy, sealed_in
 from stacks.secrets import (
     AGE_KEY,
+    APP_SECRETS,
     CLOUDFLARE,
     DNS_TOKEN,
     ONEPASSWORD_CREDENTIALS,
@@ -137,7 +139,7 @@ class RackFolder:
         """The keys this rack was made with. FileNotFoundError in a rack without any."""
         return Keys(**json.loads((self.path / "keys.json").read_text(encoding="utf-8")))
 
-    def make_keys(self) -> dict[str, str]:
+    def make_keys(self, environment: Mapping[str, Any]) -> dict[str, str]:
         """Make this rack's keys and give the secrets still to be sealed, by configuration key."""
         login, deploy, token = ssh_key("rack"), ssh_key("deploy"), api_token()
         readers = (" ".join(deploy.public.split()[:2]), f"sha256:{hashlib.sha256(token.encode()).hexdigest()}")
@@ -146,6 +148,7 @@ class RackFolder:
         made = {SSH_KEY: login.private, CLOUDFLARE: api_token(), AGE_KEY: passphrase(), REGISTRY_LOGIN: passphrase()}
         made |= {REPOSITORY_KEY: deploy.private, REPOSITORY_TOKEN: token}
         made |= {DNS_TOKEN: api_token(), ONEPASSWORD_CREDENTIALS: passphrase(), ONEPASSWORD_TOKEN: passphrase()}
+        made[APP_SECRETS] = app_secrets(environment)
         return {f"{PROJECT}:{key.key}": value for key, value in made.items()}
 
 
@@ -156,6 +159,26 @@ def project_file(text: str) -> str:
     """
     project = yaml.safe_load(text) or {}
     return yaml.safe_dump({**project, "name": project.get("name", PROJECT), "runtime": "python"}, allow_unicode=True)
+
+
+def app_secrets(environment: Mapping[str, Any]) -> str:
+    """Something for every Secret that a lab seeds for its apps, whatever a person wrote there."""
+    clusters = _below(environment, "gitops", "clusters")
+    made: dict[str, dict[str, str]] = {}
+    for cluster in clusters:
+        seeds = _below(clusters, cluster, "seeds")
+        for namespace in seeds:
+            for name, keys in _below(seeds, namespace, "secrets").items():
+                named = [str(key) for key in keys] if isinstance(keys, list) else []
+                made[f"{namespace}/{name}"] = {key: passphrase() for key in named}
+    return yaml.safe_dump(made)
+
+
+def _below(mapping: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    found: Any = mapping
+    for step in path:
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
 
 
 def make_private(folder: Path) -> None:

@@ -4,11 +4,12 @@ Owns the keys. Refuses to carry a secret in the environment object, and to touch
 a note in a preview and an error in an `up`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 
 from model import repository
+from model.app_secrets import APPS, example, plan_seeds
 from model.cloudflare_tokens import PROGRAM, SOLVERS
 from model.document import SECRETS
 from model.environment import Environment
@@ -36,7 +37,7 @@ class SecretKey:
         return f"pulumi config set --secret {self.key}" + (f" < {self.from_file}" if self.from_file else "")
 
 
-_SSH_KEY, _CLOUDFLARE, _DNS, _AGE, _LOGIN, _CREDENTIALS, _TOKEN, _GIT_KEY, _GIT_TOKEN = SECRETS
+_SSH_KEY, _CLOUDFLARE, _DNS, _AGE, _LOGIN, _CREDENTIALS, _TOKEN, _GIT_KEY, _GIT_TOKEN, _APPS = SECRETS
 
 CLOUDFLARE = SecretKey(
     _CLOUDFLARE,
@@ -88,9 +89,15 @@ REPOSITORY_TOKEN = SecretKey(
     "a token that reads the repository and writes nothing",
     "not set: this preview reads no repository",
 )
+APP_SECRETS = SecretKey(
+    _APPS,
+    "what the Secrets in gitops.clusters.<cluster>.seeds hold (docs/gitops/secrets.md)",
+    "{}",
+    from_file="app-secrets.yaml",
+)
 ALL = (
     *(SSH_KEY, CLOUDFLARE, DNS_TOKEN, AGE_KEY, REGISTRY_LOGIN, ONEPASSWORD_CREDENTIALS, ONEPASSWORD_TOKEN),
-    *(REPOSITORY_KEY, REPOSITORY_TOKEN),
+    *(REPOSITORY_KEY, REPOSITORY_TOKEN, APP_SECRETS),
 )
 """Every secret that some environment needs."""
 
@@ -115,6 +122,7 @@ def needed(environment: Environment) -> tuple[SecretKey, ...]:
     elif gitops:
         wanted += [ONEPASSWORD_CREDENTIALS, ONEPASSWORD_TOKEN] * (gitops.secrets == "onepassword")
         wanted += [key for kind, key in REPOSITORY.items() if kind == gitops.credentials]
+    wanted += [APP_SECRETS] * (gitops is not None and any(one.seeds for one in gitops.clusters.values()))
     return tuple(wanted)
 
 
@@ -136,8 +144,18 @@ def of_gitops(environment: Environment, config: pulumi.Config) -> dict[str, pulu
         (CREDENTIALS_SECRET, ONEPASSWORD_CREDENTIALS),
         (TOKEN_SECRET, ONEPASSWORD_TOKEN),
         *((repository.REPOSITORY_SECRET, key) for key in REPOSITORY.values()),
+        (APPS, APP_SECRETS),
     )
-    return {name: read(key, config) for name, key in named if key in needed(environment)}
+    return {name: read(_told(key, environment), config) for name, key in named if key in needed(environment)}
+
+
+def _told(key: SecretKey, environment: Environment) -> SecretKey:
+    """The key, with a placeholder for each thing that the apps' secret must hold."""
+    if key is not APP_SECRETS or environment.gitops is None:
+        return key
+    seeds = [seed for one in environment.gitops.clusters.values() for seed in plan_seeds(one.seeds)]
+    every = tuple(each for seed in seeds for each in seed.secrets)
+    return replace(key, placeholder=example(every, "not set: this preview writes no Secret"))
 
 
 def read(key: SecretKey, config: pulumi.Config) -> pulumi.Output[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from model import repository
+from model.app_secrets import plan_seeds
 from model.closure.charts import brings
 from model.closure.things import ANYWHERE, KIND, Thing
 from model.edge import (
@@ -96,6 +97,9 @@ def _engine(env: Environment, tree: Tree, cluster: str) -> Iterator[Thing]:
     if gitops is None or own is None or engine is None:
         return
     yield Thing("Namespace", "", engine.namespace)
+    for seed in plan_seeds(own.seeds):
+        yield Thing("Namespace", "", seed.namespace)
+        yield from (Thing("Secret", seed.namespace, each.name) for each in seed.secrets)
     if gitops.engine == "argocd":
         yield from (Thing("AppProject", engine.namespace, project(cluster, one)) for one in own.categories)
         yield from (Thing("ApplicationSet", engine.namespace, category) for category in own.categories)
@@ -162,7 +166,6 @@ def _kubernetes() -> Iterator[Thing]:
     yield Thing("ConfigMap", ANYWHERE, "kube-root-ca.crt")
     yield Thing("Service", "default", "kubernetes")
     yield Thing("Service", "kube-system", "kube-dns")
-    yield Thing("Role", "kube-system", "extension-apiserver-authentication-reader")
     yield Thing("Role", "kube-system", "extension-apiserver-authentication-reader")
 
 

@@ -7,6 +7,7 @@ handed in.
 from model.laws import (
     announced,
     app_folders,
+    app_seeds,
     argocd,
     bootstrap,
     bootstrap_apps,
@@ -67,6 +68,7 @@ REALMS = (
     workstation,
     downloads,
     announced,
+    app_seeds,
     names,
     hardware,
     versions,

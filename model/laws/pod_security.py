@@ -39,13 +39,16 @@ def _refused(env: Environment, tree: Tree, graph: Graph) -> Iterator[Breach]:
     labels = {held.name: (held.file, level) for held in objects if held.kind == "Namespace" and (level := _level(held))}
     homes = {held.name: held.file for held in objects if held.kind == "Namespace" and not held.patch}
     ours = {thing.name for thing in written(env, tree, graph.cluster) if thing.kind == "Namespace"}
+    own = env.gitops.clusters.get(graph.cluster) if env.gitops else None
+    seeded = {name: seed.pod_security for name, seed in own.seeds.items()} if own else {}
     talos = bool(env.cluster and env.cluster.name == graph.cluster)
     for held in objects:
         where = held.namespace
         wants = list(dict.fromkeys(_beyond(_pod(held))))
         if not wants:
             continue
-        level = labels[where][1] if where in labels else _default(where, talos=talos, ours=where in ours)
+        level = labels[where][1] if where in labels else seeded.get(where)
+        level = level or _default(where, talos=talos, ours=where in ours)
         if level != "privileged":
             if where in labels:
                 by = f"its label says {level}"

@@ -140,7 +140,7 @@ APPLICATIONS = (
     ),
     Chart(
         name="rook-ceph",
-        repositories=("https://charts.rook.io/release",),
+        repositories=("https://charts.rook.io/release", "oci://ghcr.io/rook"),
         version=r"v1\.\d+\.\d+",
         kinds=_ROOK,
         asked=("crds.enabled", True),
@@ -149,7 +149,7 @@ APPLICATIONS = (
     ),
     Chart(
         name="rook-ceph-cluster",
-        repositories=("https://charts.rook.io/release",),
+        repositories=("https://charts.rook.io/release", "oci://ghcr.io/rook"),
         version=r"v1\.\d+\.\d+",
         privileged=True,
         classes=_ceph_classes,
@@ -172,7 +172,7 @@ APPLICATIONS = (
     ),
     Chart(
         name="snapshot-controller",
-        repositories=("https://piraeus.io/helm-charts",),
+        repositories=("https://piraeus.io/helm-charts", "oci://ghcr.io/piraeusdatastore/helm-charts"),
         version=r"\d+\.\d+\.\d+",
         kinds=_SNAPSHOTS,
         ordinary=pods("snapshot-controller"),

@@ -29,15 +29,18 @@ def engine(plan: Plan, cluster: str, kubeconfig: str) -> list[Step]:
         rest, objects = applied(kubeconfig, cluster, bodies)
         trusted, trust = _trust(plan, gitops, kubeconfig)
         opened, keys, more = _vault(gitops, kubeconfig)
+        seeded, given, places = _seeds(gitops, kubeconfig)
         let_in, shown, held = _repository(gitops, kubeconfig)
-        does = (space, *trusted, *let_in, *keys, f"gitops-argo-cd-{cluster}", *bodies)
+        does = (space, *trusted, *let_in, *given, *keys, f"gitops-argo-cd-{cluster}", *bodies)
         why = f"Argo CD; a project and an ApplicationSet a category: it reads {gitops.repository} at {gitops.revision}."
         if keys:
             why += " Connect's credentials, as they were downloaded, and its token are the two files below secret/."
         if gitops.login or gitops.mirror_login:
             why += " What lets it in to the repository is the file secret/repository."
-        commands = (*first, *trust, *shown, *opened, command, *rest)
-        return [Step(f"{cluster}: Argo CD", why, commands, does, files | objects | more | held)]
+        if given:
+            why += f" {_EACH_KEY}"
+        commands = (*first, *trust, *shown, *seeded, *opened, command, *rest)
+        return [Step(f"{cluster}: Argo CD", why, commands, does, files | objects | more | held | places)]
     return [_flux(plan, gitops, kubeconfig, (*first, command), files)]
 
 
@@ -99,6 +102,25 @@ def _vault(gitops: GitopsClusterPlan, kubeconfig: str) -> tuple[tuple[str, ...],
     return (*commands, *made), (place, *(f"gitops-{name}-{gitops.cluster}" for name in names)), files
 
 
+_EACH_KEY = "Each key of an app's Secret has its file below secret/<namespace>/<name>/."
+
+
+def _seeds(gitops: GitopsClusterPlan, kubeconfig: str) -> tuple[tuple[str, ...], tuple[str, ...], dict[str, str]]:
+    """Commands, the graph's names and files of the Secrets that apps ask for."""
+    bodies = {
+        f"gitops-seeds-{gitops.cluster}-{one.namespace}": manifests.namespace(one.namespace, one.level)
+        for one in gitops.seeds
+    }
+    commands, files = applied(kubeconfig, gitops.cluster, bodies)
+    names = list(bodies)
+    for one in (one for seed in gitops.seeds for one in seed.secrets):
+        keys = " ".join(f"--from-file={key}=secret/{one.called}/{key}" for key in one.keys)
+        made = f"create secret generic {one.name} {keys}"
+        commands = (*commands, f"kubectl --kubeconfig {kubeconfig} -n {one.namespace} {made}")
+        names.append(f"gitops-seed-{gitops.cluster}-{one.namespace}-{one.name}")
+    return tuple(commands), tuple(names), files
+
+
 def _flux(
     plan: Plan, gitops: GitopsClusterPlan, kubeconfig: str, before: tuple[str, ...], files: dict[str, str]
 ) -> Step:
@@ -120,6 +142,10 @@ def _flux(
         commands += key
         files |= more
         does.append(f"gitops-{VERIFY_SECRET}-{cluster}")
+    seeded, given, places = _seeds(gitops, kubeconfig)
+    commands += seeded
+    does += given
+    files |= places
     does.append(f"gitops-flux-operator-{cluster}")
     if gitops.instance:
         instance, more = installed(kubeconfig, cluster, gitops.instance)
@@ -127,5 +153,6 @@ def _flux(
         does.append(f"gitops-flux-instance-{cluster}")
         files |= more
     keys = " What is encrypted or asks for a login has its file below secret/." if any(named.values()) else ""
+    keys += f" {_EACH_KEY}" if given else ""
     why = f"Flux' operator, then the instance that reads {gitops.repository}.{keys}"
     return Step(f"{cluster}: Flux", why, tuple(commands), tuple(does), files)

@@ -23,6 +23,7 @@ MANY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCh
 SECRETS = {
     "iluvatar:cloudflareApiToken": "MOCK-SECRET-CLOUDFLARE",
     "iluvatar:cloudflareDnsToken": "MOCK-SECRET-DNS",
+    "iluvatar:appSecrets": "monitoring/grafana-cloud: { token: MOCK-SECRET-APP }",
     "iluvatar:bootstrapSshKey": "MOCK-SECRET-SSH",
     "iluvatar:onepasswordCredentials": "MOCK-SECRET-CREDENTIALS",
     "iluvatar:onepasswordToken": "MOCK-SECRET-TOKEN",

@@ -15,7 +15,8 @@ from tests.labs import ROOT, raw
 from tests.recording import Recording, plain_text, record, secret_leaves
 
 PUBLIC = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYI\n-----END PUBLIC KEY-----\n"
-SECRETS = {"iluvatar:sopsAgeKey": "MOCK-SECRET-AGE", "iluvatar:registryLogin": "MOCK-SECRET-LOGIN"}
+APPS = {"iluvatar:appSecrets": "monitoring/grafana-cloud: { token: MOCK-SECRET-APP }"}
+SECRETS = {"iluvatar:sopsAgeKey": "MOCK-SECRET-AGE", "iluvatar:registryLogin": "MOCK-SECRET-LOGIN", **APPS}
 SEEDED = ("gitops-cosign-key-rk1", "gitops-registry-login-rk1", "gitops-sops-age-rk1")
 
 
@@ -29,7 +30,8 @@ def guarded() -> dict[str, Any]:
 @pytest.fixture
 def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """turing's folders, whose instance knows all that."""
-    shutil.copytree(ROOT / "gitops" / "turing", tmp_path / "turing")
+    for folder in ("turing", "shared"):
+        shutil.copytree(ROOT / "gitops" / folder, tmp_path / folder)
     file = tmp_path / "turing/rk1/infrastructure/flux-instance/release.yaml"
     source, release = yaml.safe_load_all(file.read_text())
     instance = release["spec"]["values"]["instance"]
@@ -50,7 +52,7 @@ def names(recording: Recording, name: str) -> set[str]:
 
 
 def test_the_first_artefact_is_there_before_flux_and_asks_for_no_machine() -> None:
-    recording = run(raw("turing"), {})
+    recording = run(raw("turing"), APPS)
     pushed = recording.named("gitops-artefact-rk1")
     assert pushed.inputs["create"].startswith("sh ./lab artefact turing --if-absent")
     assert names(recording, "gitops-artefact-rk1") == set()

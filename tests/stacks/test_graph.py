@@ -16,6 +16,7 @@ from tests.recording import Recording, plain_text, record, secret_leaves
 SECRETS = {
     "iluvatar:cloudflareApiToken": "MOCK-SECRET-CLOUDFLARE",
     "iluvatar:cloudflareDnsToken": "MOCK-SECRET-DNS",
+    "iluvatar:appSecrets": "monitoring/grafana-cloud: { token: MOCK-SECRET-APP }",
     "iluvatar:bootstrapSshKey": "MOCK-SECRET-SSH",
     "iluvatar:onepasswordCredentials": "MOCK-SECRET-CREDENTIALS",
     "iluvatar:onepasswordToken": "MOCK-SECRET-TOKEN",

@@ -111,7 +111,8 @@ def applications(life: Own) -> dict[str, str]:
 
 
 def test_an_app_is_a_new_folder_and_nothing_else(standing: Callable[[str], Own]) -> None:
-    """docs/gitops/add-an-app.md, done: a folder appears, then its Application, then its objects. The Application goes with it."""
+    """docs/gitops/add-an-app.md, done: a folder appears, then its Application, then its objects. The Application goes
+    with it."""
     life = standing("shire")
     before = applications(life)
     folder = life.own("hobbiton/garden/flowers")

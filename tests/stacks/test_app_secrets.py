@@ -48,7 +48,7 @@ def test_argo_cd_waits_for_seeds_too() -> None:
 
 def test_an_up_without_the_secret_is_refused_with_the_command() -> None:
     left = {name: value for name, value in SECRETS.items() if not name.endswith("appSecrets")}
-    with pytest.raises(pulumi.RunError, match="pulumi config set --secret appSecrets < app-secrets.yaml"):
+    with pytest.raises(pulumi.RunError, match=r"pulumi config set --secret appSecrets < app-secrets.yaml"):
         record(build, "turing", config("turing", left), preview=False)
 
 
@@ -61,7 +61,7 @@ def test_an_up_without_the_secret_is_refused_with_the_command() -> None:
     ],
 )
 def test_what_is_missing_in_it_is_told_with_the_line_to_add_and_no_value(text: str) -> None:
-    with pytest.raises(ValueError, match="app-secrets.yaml") as refused:
+    with pytest.raises(ValueError, match=r"app-secrets\.yaml") as refused:
         values(text, ONE)
     assert "HUSH" not in str(refused.value)
     assert "12345" not in str(refused.value)

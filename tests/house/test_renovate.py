@@ -124,7 +124,7 @@ def pins_by_shape(value: object, key: str = "") -> Iterator[str]:
             yield from pins_by_shape(child, key)
     elif key == "image" and ":" in str(value):
         yield str(value).rsplit(":", 1)[1]
-    elif key in ("version", "newTag", "imageTag") and re.match(r"v?\d", str(value)):
+    elif key in ("version", "newTag", "imageTag") and re.match(r"v?\d+\.", str(value)):
         yield str(value)
 
 

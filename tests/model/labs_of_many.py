@@ -7,6 +7,8 @@ import base64
 from ipaddress import IPv4Network
 from typing import Any
 
+import yaml
+
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEwQKWl+41hxXToUoq3YF8SwFlFEDegINx94FlrJDcWB"
 VERSIONS = {"talos": "v1.12.4", "kubernetes": "v1.34.2", "k3s": "v1.33.6+k3s1", "kube_vip": "v1.1.2"}
 
@@ -125,17 +127,16 @@ def add_bootstrap(raw: dict[str, Any], servers: int, agents: int, first: int, vi
     }
 
 
-def chart(name: str) -> str:
+def chart(name: str, namespace: str = "") -> str:
     """A folder's kustomization that pins a chart."""
-    told = f"name: {name}, repo: https://charts.example.com, version: 1.0.0, namespace: {name}"
-    return f"helmCharts:\n  - {{ {told}{', valuesFile: values.yaml' if name == 'cilium' else ''} }}\n"
+    told = {"name": name, "repo": "https://charts.example.com", "version": "1.0.0", "releaseName": name}
+    told |= {"namespace": namespace or name, "includeCRDs": True}
+    return yaml.safe_dump({"helmCharts": [told | ({"valuesFile": "values.yaml"} if name == "cilium" else {})]})
 
 
-def tree(bgp: bool = False) -> dict[str, str]:
-    """The GitOps folders such a lab needs."""
-    folders = {
-        f"{cluster}/seed/{app}/kustomization.yaml": chart(app) for cluster in ("arda", "ainur") for app in ("argo-cd",)
-    }
+def tree(*, bgp: bool = False, gateways: bool = True) -> dict[str, str]:
+    """The GitOps folders such a lab needs. Without gateways nobody else makes their controller's namespace."""
+    folders = {f"{cluster}/seed/argo-cd/kustomization.yaml": chart("argo-cd") for cluster in ("arda", "ainur")}
     values = (
         "kubeProxyReplacement: true\nk8sServiceHost: localhost\nk8sServicePort: 7445\n"
         "routingMode: native\nipv4NativeRoutingCIDR: 172.16.0.0/12\nloadBalancer: { algorithm: maglev }\n"
@@ -144,6 +145,15 @@ def tree(bgp: bool = False) -> dict[str, str]:
         "securityContext: { capabilities: { ciliumAgent: [NET_ADMIN], cleanCiliumState: [NET_ADMIN] } }\n"
         f"l2announcements: {{ enabled: {str(not bgp).lower()} }}\nbgpControlPlane: {{ enabled: {str(bgp).lower()} }}\n"
     )
-    seeds = {f"arda/seed/{app}/kustomization.yaml": chart(app) for app in ("cilium", "envoy-gateway")}
-    seeds["arda/seed/cilium/values.yaml"] = values
-    return folders | seeds | {"arda/seed/cloudflared/kustomization.yaml": "resources: []\n"}
+    seeds = {
+        "arda/seed/cilium/kustomization.yaml": chart("cilium", "kube-system"),
+        "arda/seed/cilium/values.yaml": values,
+        "arda/seed/envoy-gateway/kustomization.yaml": chart("envoy-gateway"),
+        "arda/seed/cloudflared/kustomization.yaml": "resources: []\n",
+    }
+    if not gateways:
+        seeds["arda/seed/envoy-gateway/kustomization.yaml"] += "resources: [namespace.yaml]\n"
+        seeds["arda/seed/envoy-gateway/namespace.yaml"] = (
+            "apiVersion: v1\nkind: Namespace\nmetadata: { name: envoy-gateway }\n"
+        )
+    return folders | seeds

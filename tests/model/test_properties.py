@@ -85,7 +85,7 @@ def planned(raw: dict[str, Any], tree: dict[str, str] | None = None) -> Any:
 @given(labs())
 @PROPERTY
 def test_a_valid_lab_has_no_error_and_plans(raw: dict[str, Any]) -> None:
-    tree = labs_of_many.tree(bgp="bgp" in raw["cluster"].get("cni", {}))
+    tree = labs_of_many.tree(bgp="bgp" in raw["cluster"].get("cni", {}), gateways="edge" in raw)
     examined = examine(raw, tree)
     assert not examined.errors, examined.errors
     assert examined.environment is not None

@@ -17,12 +17,23 @@ CORE = {
 }
 
 
+def patches(files: dict[str, str]) -> Iterator[str]:
+    """Files that are patches: a piece of an object, judged where a folder that takes it in is built."""
+    for path, text in files.items():
+        if path.endswith("kustomization.yaml"):
+            folder = path.removesuffix("kustomization.yaml")
+            told = yaml.safe_load(text).get("patches", ())
+            yield from (folder + one["path"] for one in told if "path" in one)
+
+
 def committed(lab: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every object in a lab's folders; kustomizations, values and Flux' own kinds are their engines' to judge."""
-    for path, text in {**tree(lab), **tree("shared")}.items():
-        if path.endswith(".yaml") and not path.endswith(("kustomization.yaml", "values.yaml")):
+    files = {**tree(lab), **tree("shared")}
+    pieces = set(patches(files))
+    for path, text in files.items():
+        if path.endswith(".yaml") and path not in pieces and not path.endswith(("kustomization.yaml", "values.yaml")):
             for document in yaml.safe_load_all(text):
-                if document and document.get("apiVersion") in CORE:
+                if isinstance(document, dict) and document.get("apiVersion") in CORE:
                     yield path, document
 
 

@@ -62,6 +62,7 @@ def argo_cd(root: Path, url: str, *, known: str = KNOWN, labelled: bool = True, 
         (PORT, {"sshPrivateKey": RIGHT.private, "known": f"[git.example.com]:2222 {SERVER}"}),
         (HTTPS, {"username": "git", "password": TOKEN}),
     ],
+    ids=["ssh", "port", "https"],
 )
 def test_argo_cd_is_let_in_with_what_opens_the_repository(tmp_path: Path, url: str, given: dict[str, str]) -> None:
     assert argo_cd(tmp_path, url, **given) is None
@@ -75,6 +76,7 @@ def test_argo_cd_is_let_in_with_what_opens_the_repository(tmp_path: Path, url: s
         ({"sshPrivateKey": WRONG.private}, "ssh: unable to authenticate, attempted methods [none publickey]"),
         ({"sshPrivateKey": RIGHT.public}, "ssh: unable to authenticate"),
     ],
+    ids=["none", "unlabelled", "wrong", "public"],
 )
 def test_argo_cd_without_the_right_key_is_not_let_in(tmp_path: Path, given: dict[str, Any], words: str) -> None:
     assert words in (argo_cd(tmp_path, SSH, **given) or "")
@@ -87,6 +89,7 @@ def test_argo_cd_without_the_right_key_is_not_let_in(tmp_path: Path, given: dict
         (f"git.example.com {OTHER}\n", "knownhosts: key mismatch"),
         (f"[git.example.com]:2222 {SERVER}\n", "knownhosts: key is unknown"),
     ],
+    ids=["none", "another-key", "another-port"],  # keys are made anew: no name may hold one
 )
 def test_argo_cd_believes_no_server_that_it_does_not_know(tmp_path: Path, known: str, words: str) -> None:
     assert words in (argo_cd(tmp_path, SSH, known=known, sshPrivateKey=RIGHT.private) or "")

@@ -134,6 +134,17 @@ def chart(name: str, namespace: str = "") -> str:
     return yaml.safe_dump({"helmCharts": [told | ({"valuesFile": "values.yaml"} if name == "cilium" else {})]})
 
 
+VISITORS = """
+apiVersion: gateway.envoyproxy.io/v1alpha1
+kind: ClientTrafficPolicy
+metadata: { name: visitors }
+spec:
+  targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: outside }]
+  clientIPDetection: { xForwardedFor: { numTrustedHops: 1 } }
+"""
+"""Who a visitor is, where Cloudflare stands before the gateway."""
+
+
 def tree(*, bgp: bool = False, gateways: bool = True) -> dict[str, str]:
     """The GitOps folders such a lab needs. Without gateways nobody else makes their controller's namespace."""
     folders = {f"{cluster}/seed/argo-cd/kustomization.yaml": chart("argo-cd") for cluster in ("arda", "ainur")}
@@ -151,7 +162,10 @@ def tree(*, bgp: bool = False, gateways: bool = True) -> dict[str, str]:
         "arda/seed/envoy-gateway/kustomization.yaml": chart("envoy-gateway"),
         "arda/seed/cloudflared/kustomization.yaml": "resources: []\n",
     }
-    if not gateways:
+    if gateways:
+        seeds["arda/seed/cloudflared/kustomization.yaml"] = "namespace: envoy-gateway\nresources: [visitors.yaml]\n"
+        seeds["arda/seed/cloudflared/visitors.yaml"] = VISITORS
+    else:
         seeds["arda/seed/envoy-gateway/kustomization.yaml"] += "resources: [namespace.yaml]\n"
         seeds["arda/seed/envoy-gateway/namespace.yaml"] = (
             "apiVersion: v1\nkind: Namespace\nmetadata: { name: envoy-gateway }\n"

@@ -9,6 +9,9 @@ from pydantic import Field
 
 from model.fields import Address, Name, Positive, Shape, Text
 
+LONGHORN_LABEL = "node.longhorn.io/create-default-disk"
+"""Longhorn takes its folder on nodes with this label, and on no other (Longhorn documentation, "Default Disks")."""
+
 
 class ErasureCoding(Shape):
     """Data and coding chunks of an erasure-coded pool."""

@@ -6,6 +6,7 @@ Owns what k3s is told. Refuses secrets: a join token is a file on the machine th
 from typing import Any
 
 from model.ainur import KEEP, NVME_MOUNT, OIDC_CLIENT, BootstrapNodePlan, BootstrapPlan
+from model.storage import LONGHORN_LABEL
 
 Config = dict[str, Any]
 
@@ -23,8 +24,6 @@ RESOLVERS = "/etc/ilmarin/resolv.conf"
 ndots:5 a pod asks below such a domain first, and a public wildcard above it answers for every name in the world."""
 ORDER_LABEL = "ilmarin.io/order"
 """On every node: `vala` or `maia`."""
-STORAGE_LABEL = "node.longhorn.io/create-default-disk"
-"""On nodes with NVMe: Longhorn takes its folder there, and on no other (Longhorn documentation, "Default Disks")."""
 
 SNAPSHOTS = {"etcd-snapshot-schedule-cron": "0 */6 * * *", "etcd-snapshot-retention": 28}
 """Every six hours, kept for a week: k3s' own twelve hours and five would be gone in two and a half days."""
@@ -51,7 +50,7 @@ def config(cluster: BootstrapPlan, node: BootstrapNodePlan) -> Config:
 
 def _common(node: BootstrapNodePlan) -> Config:
     order = "vala" if node.role == "server" else "maia"
-    labels = [f"{ORDER_LABEL}={order}", *([f"{STORAGE_LABEL}=true"] if node.nvme else [])]
+    labels = [f"{ORDER_LABEL}={order}", *([f"{LONGHORN_LABEL}=true"] if node.nvme else [])]
     return {
         "node-name": node.name,
         "node-ip": node.address,

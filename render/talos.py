@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from model.merge import merged
+from model.storage import LONGHORN_LABEL
 from model.talos import ClusterNodePlan, ClusterPlan, DataDisk
 from render.talos_documents import documents
 
@@ -61,6 +62,8 @@ def _parameters(given: tuple[str, ...]) -> dict[str, Any]:
 
 def _node_metadata(cluster: ClusterPlan, node: ClusterNodePlan) -> dict[str, Any]:
     labels: dict[str, Any] = dict(node.settings.labels)
+    if any(disk.kind == "longhorn" for disk in node.data):
+        labels.setdefault(LONGHORN_LABEL, "true")
     if node.role == "control-plane" and cluster.schedulable_control_planes:
         # Talos labels control planes away from load balancers; where they carry workloads they must announce too
         labels["node.kubernetes.io/exclude-from-external-load-balancers"] = {"$patch": "delete"}

@@ -6,6 +6,7 @@ import yaml
 
 from model.laws import examine
 from model.layers import TalosLayer
+from model.storage import LONGHORN_LABEL
 from render.talos import machine_patch
 from tests.labs import planned, raw
 from tests.layered import ALL, CERTIFICATE, layered
@@ -39,7 +40,7 @@ def test_later_layers_change_what_they_name_and_keep_the_rest() -> None:
     leader, worker = documents(layered(), "valinor-1")[""], documents(layered(), "istari-1")[""]
     assert leader["machine"]["sysctls"] == {"net.core.rmem_max": "7500000", "vm.nr_hugepages": "1024"}
     assert worker["machine"]["sysctls"] == {"net.core.rmem_max": "7500000"}, "null takes away"
-    assert "nodeLabels" not in worker["machine"]
+    assert worker["machine"]["nodeLabels"] == {LONGHORN_LABEL: "true"}, "of the layers' labels it has none"
     assert leader["machine"]["nodeLabels"] == {"example.com/site": "attic"}
     assert worker["machine"]["nodeTaints"] == {"example.com/slow": "PreferNoSchedule"}
     assert len(worker["machine"]["udev"]["rules"]) == 2, "rules grow from layer to layer"

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from model.storage import LONGHORN_LABEL
 from render.talos import machine_patch
 from tests.labs import SHIPPED, planned, raw, shipped_plan
 
@@ -82,6 +83,16 @@ def test_a_longhorn_worker_gets_its_volume_and_a_shared_mount() -> None:
     mount = parts[0]["machine"]["kubelet"]["extraMounts"][0]
     assert mount["destination"] == "/var/mnt/longhorn"
     assert "rshared" in mount["options"]
+
+
+def test_longhorn_is_told_by_a_label_where_its_disk_is() -> None:
+    """Its chart takes the folder on every other node, too: one on the system disk, where nothing is mounted."""
+    found = {node: parts[0]["machine"].get("nodeLabels", {}) for node, parts in documents("homelab")}
+    assert {node for node, labels in found.items() if labels.get(LONGHORN_LABEL) == "true"} == {
+        "istari-1",
+        "istari-2",
+        "istari-3",
+    }
 
 
 def test_schedulable_control_planes_also_announce_load_balancers() -> None:

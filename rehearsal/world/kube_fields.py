@@ -4,8 +4,8 @@ Owns ``kube_fields.json``: structure, required fields and allowed values of each
 against such a structure. The names are facts of the projects' published CustomResourceDefinitions (Cilium 1.18.4,
 Gateway API 1.4.1, Envoy Gateway 1.7.0, Argo CD 3.2.0, flux-operator 0.59.0, Flux' source-controller 1.10.1 and
 kustomize-controller 1.7.3, cert-manager 1.18.2, trust-manager 0.25.0, external-secrets 0.18.2, sealed-secrets 0.30.0,
-CloudNativePG 1.28.0, VolSync 0.14.0, external-snapshotter 8.4.0, prometheus-operator 0.85.0, Tailscale 1.92.4);
-rules written in CEL are not among them (``kube_rules``). Kinds are added, or brought up to date, by
+CloudNativePG 1.28.0, VolSync 0.14.0, Longhorn 1.10.1, external-snapshotter 8.4.0, prometheus-operator 0.85.0,
+Tailscale 1.92.4); rules written in CEL are not among them (``kube_rules``). Kinds are added, or brought up to date, by
 
     python -m rehearsal.world.kube_fields CRD_YAML...
 
@@ -37,7 +37,7 @@ _MONITORING = ("monitoring.coreos.com", "Namespaced", ("v1",))
 _ROOK = ("ceph.rook.io", "Namespaced", ("v1",))
 _LONGHORN = ("longhorn.io", "Namespaced", ("v1beta2",))
 NAMED: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    **dict.fromkeys(("BackupTarget", "RecurringJob", "Setting", "Volume"), _LONGHORN),
+    **dict.fromkeys(("BackupTarget", "Setting", "Volume"), _LONGHORN),
     **dict.fromkeys(("CephBlockPool", "CephCluster", "CephFilesystem"), _ROOK),
     **dict.fromkeys(("CephObjectStore", "CephObjectStoreUser"), _ROOK),
     "ObjectBucketClaim": ("objectbucket.io", "Namespaced", ("v1alpha1",)),

@@ -1,7 +1,7 @@
 """The CustomResourceDefinitions that projects publish in their Go modules, and their verdict on an object.
 
-Owns fetching them (pinned by sum in tools/crds.yaml) and reading their schemas closed: an API server would drop a field
-it does not know, and say nothing. Refuses to know any kind by itself.
+Owns fetching them (pinned by sum in tools/crds.yaml; tools/definitions has what no module carries) and reading their
+schemas closed: an API server would drop a field it does not know, and say nothing. Refuses to know any kind by itself.
 """
 
 import functools
@@ -20,6 +20,7 @@ import yaml
 from tests.labs import ROOT
 
 PINS = ROOT / "tools" / "crds.yaml"
+OWN = ROOT / "tools" / "definitions"
 OPEN = ("x-kubernetes-preserve-unknown-fields", "x-kubernetes-embedded-resource")
 Schema = Mapping[str, Any]
 
@@ -40,8 +41,8 @@ def _go() -> str:
 
 @functools.cache
 def folders() -> tuple[Path, ...]:
-    """Where each pinned module's definitions lie; the download is kept in Go's own cache."""
-    return tuple(_fetched(pin) for pin in yaml.safe_load(PINS.read_text(encoding="utf-8"))["modules"])
+    """Where the definitions lie, each pinned module's and our own; the download is kept in Go's own cache."""
+    return (OWN, *(_fetched(pin) for pin in yaml.safe_load(PINS.read_text(encoding="utf-8"))["modules"]))
 
 
 def _fetched(pin: Mapping[str, str]) -> Path:
@@ -101,6 +102,6 @@ def faults(body: Mapping[str, Any]) -> list[str]:
     key = (str(body.get("apiVersion")), str(body.get("kind")))
     known = schemas(key[0].partition("/")[0])
     if key not in known:
-        raise LookupError(f"nobody in tools/crds.yaml defines {key[1]} of {key[0]}")
+        raise LookupError(f"nobody in tools/crds.yaml or tools/definitions defines {key[1]} of {key[0]}")
     judge = jsonschema.Draft202012Validator(known[key])
     return [f"{error.json_path}: {error.message[:200]}" for error in judge.iter_errors(body)]

@@ -13,7 +13,7 @@ from tests.labs import SHIPPED, shipped_plan, tree
 pytestmark = pytest.mark.real
 CORE = {
     *("v1", "apps/v1", "batch/v1", "networking.k8s.io/v1", "rbac.authorization.k8s.io/v1", "policy/v1"),
-    "apiregistration.k8s.io/v1",
+    *("apiregistration.k8s.io/v1", "storage.k8s.io/v1"),
 }
 
 

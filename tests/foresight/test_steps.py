@@ -16,14 +16,14 @@ from foresight.steps import Step, steps
 from model.laws import examine
 from stacks.lab import build
 from tests.foresight import changes
-from tests.labs import SHIPPED, raw
+from tests.labs import SHIPPED, app_secrets, raw
 from tests.recording import Recording, record
 
 MANY = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 SECRETS = {
     "iluvatar:cloudflareApiToken": "MOCK-SECRET-CLOUDFLARE",
     "iluvatar:cloudflareDnsToken": "MOCK-SECRET-DNS",
-    "iluvatar:appSecrets": "monitoring/grafana-cloud: { token: MOCK-SECRET-APP }",
+    "iluvatar:appSecrets": app_secrets("MOCK-SECRET-APP"),
     "iluvatar:bootstrapSshKey": "MOCK-SECRET-SSH",
     "iluvatar:onepasswordCredentials": "MOCK-SECRET-CREDENTIALS",
     "iluvatar:onepasswordToken": "MOCK-SECRET-TOKEN",

@@ -13,7 +13,7 @@ REPEATED = (
     *("gitops-metrics-unsigned", "route-inside-unpublished"),
     *("gitops-external-dns-missing", "gitops-external-dns-parted", "gitops-issuer-missing", "gitops-issuer-parted"),
     *("gitops-certificate-parted", "gitops-k8s-gateway-parted", "gitops-vpn-parted", "gitops-gateway-hops"),
-    "gitops-namespace-missing",
+    *("gitops-namespace-missing", "policy-by-address"),
     *("storage-ceph-disks", "storage-class-default", "storage-local-folder", "storage-nfs-volume"),
     "argocd-known-hosts",
 )

@@ -10,13 +10,13 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from stacks.lab import build
-from tests.labs import SHIPPED, raw
+from tests.labs import SHIPPED, app_secrets, raw
 from tests.recording import Recording, plain_text, record, secret_leaves
 
 SECRETS = {
     "iluvatar:cloudflareApiToken": "MOCK-SECRET-CLOUDFLARE",
     "iluvatar:cloudflareDnsToken": "MOCK-SECRET-DNS",
-    "iluvatar:appSecrets": "monitoring/grafana-cloud: { token: MOCK-SECRET-APP }",
+    "iluvatar:appSecrets": app_secrets("MOCK-SECRET-APP"),
     "iluvatar:bootstrapSshKey": "MOCK-SECRET-SSH",
     "iluvatar:onepasswordCredentials": "MOCK-SECRET-CREDENTIALS",
     "iluvatar:onepasswordToken": "MOCK-SECRET-TOKEN",

@@ -174,3 +174,41 @@ def local_volumes_are_handed_over(env: Environment, tree: Tree) -> Iterator[Brea
             if systems and folder not in [f"/var/mnt/{name}" for name in systems]:
                 message = f"{said(env, file)}: hostpathClass.basePath is {str(folder)[:80]}, which no kubelet sees"
                 yield Breach(f"storage.systems.{systems[0]}", message, f"basePath: /var/mnt/{systems[0]}", place(graph))
+
+
+@tree_law("storage-longhorn-parted", unless=(*UNREADABLE, *WANTED, "storage-disk-unknown"))
+def longhorn_lies_on_its_disks(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """Longhorn's folder is the volume that Talos makes of its disk, on the nodes with Talos' label alone, and it keeps
+    as many copies as the stack file says. Its own default path is a folder on the system disk."""
+    for graph in _own(env, tree):
+        for name, system in env.storage.systems.items():
+            if system.kind == "longhorn":
+                for file, chart in _charts(graph, "longhorn"):
+                    yield from few(_longhorn(f"storage.systems.{name}", name, said(env, file), system, chart))
+                yield from few(_classes(env, graph, f"storage.systems.{name}.replicas", system))
+
+
+def _longhorn(path: str, name: str, file: str, system: StorageSystem, chart: Chart) -> Iterator[Breach]:
+    wanted = (
+        ("defaultSettings", "defaultDataPath", f"/var/mnt/{name}", f"{path}.disk"),
+        ("defaultSettings", "createDefaultDiskLabeledNodes", True, f"{path}.nodes"),
+        ("defaultSettings", "defaultReplicaCount", system.replicas, f"{path}.replicas"),
+        ("persistence", "defaultClassReplicaCount", system.replicas, f"{path}.replicas"),
+    )
+    for group, key, value, where in wanted:
+        given = mapping(chart.values.get(group)).get(key)
+        if given != value:
+            told = "is not said" if given is None else f"is {str(given)[:80]}"
+            line = f"{key}: {str(value).lower() if value is True else value}"
+            yield Breach(where, f"{file}: {group}.{key} {told}", f"write {line} there")
+
+
+def _classes(env: Environment, graph: Graph, path: str, system: StorageSystem) -> Iterator[Breach]:
+    for held in (held for app in graph.apps for held in app.objects if held.kind == "StorageClass"):
+        given = mapping(held.body.get("parameters")).get("numberOfReplicas")
+        if held.body.get("provisioner") == "driver.longhorn.io" and given != str(system.replicas):
+            message = (
+                f"{said(env, held.file)}: class {held.name} keeps {str(given or 'as many as Longhorn likes')[:40]}"
+            )
+            hint = f'numberOfReplicas: "{system.replicas}", or change replicas here'
+            yield Breach(path, f"{message} copies", hint, place(graph))

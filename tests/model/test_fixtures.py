@@ -15,6 +15,7 @@ REPEATED = (
     *("gitops-certificate-parted", "gitops-k8s-gateway-parted", "gitops-vpn-parted", "gitops-gateway-hops"),
     *("gitops-namespace-missing", "policy-by-address"),
     *("storage-ceph-disks", "storage-class-default", "storage-local-folder", "storage-nfs-volume"),
+    "storage-longhorn-parted",
     "argocd-known-hosts",
 )
 """Codes of what stands in the folders and in the stack file alike, or follows from it."""

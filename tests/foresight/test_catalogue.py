@@ -32,7 +32,7 @@ def test_an_app_says_its_version_its_name_what_it_keeps_and_who_takes_copies() -
 def test_a_database_has_its_class_from_the_component_that_all_share() -> None:
     miniflux = entries("pitower")["miniflux"]
     assert miniflux.storage == ("2 x ceph-block 5Gi",)
-    assert miniflux.copies == ("snapshots", "dumps to the NAS")
+    assert miniflux.copies == ("dumps to the NAS",)
     assert miniflux.exposure == ("external: miniflux.example.com",)
 
 

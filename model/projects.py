@@ -4,6 +4,7 @@ Owns that rule. Refuses the object that says it to Argo CD (`render.argocd`), an
 """
 
 from model.closure.brings import declared
+from model.closure.charts import spread
 from model.closure.clusters import closure
 from model.closure.standing import KUBERNETES, PROGRAM, standing
 from model.closure.things import App
@@ -15,7 +16,8 @@ def closed(env: Environment, tree: Tree, cluster: str) -> dict[str, tuple[str, .
     """Category → namespaces that its apps may not write, sorted; empty where Argo CD reconciles nothing.
 
     A namespace that Kubernetes or this program brings is closed, but to the category that is called so, or that has an
-    app whose folder, chart or `iluvatar/provides` names it. All others are open: a new app may bring its own.
+    app whose folder, chart or `iluvatar/provides` names it, or whose chart is known to write there. All others are
+    open: a new app may bring its own.
     """
     own = env.gitops.clusters.get(cluster) if env.gitops else None
     if own is None or env.gitops is None or env.gitops.engine != "argocd":
@@ -34,4 +36,5 @@ def closed(env: Environment, tree: Tree, cluster: str) -> dict[str, tuple[str, .
 def _written(app: App) -> set[str]:
     """Every namespace that an app says it puts something into."""
     said = {thing.namespace for thing in declared(app.notes)}
-    return {held.namespace for held in app.objects} | {chart.namespace for _, chart in app.charts} | said
+    charts = {namespace for _, chart in app.charts for namespace in (chart.namespace, *spread(chart))}
+    return {held.namespace for held in app.objects} | charts | said

@@ -30,6 +30,8 @@ class Facts(NamedTuple):
     crds_default: bool = True
     asks: tuple[str, ...] = ()
     """Kinds, `group/Kind`, of objects that the chart itself holds."""
+    spread: tuple[tuple[str, str], ...] = ()
+    """(value that names it, default) of each namespace besides the release's that objects go into; "" when fixed."""
 
 
 _GATEWAY_API = (
@@ -73,6 +75,7 @@ CHARTS: dict[str, Facts] = {
         {"cilium.io": _CILIUM},
         operator=True,
         things=(("ServiceAccount", "cilium"), ("Service", "hubble-relay"), ("Service", "hubble-ui")),
+        spread=(("tls.secretsNamespace.name", "cilium-secrets"),),  # templates/cilium-secrets-namespace.yaml
     ),
     "argo-cd": Facts(
         "argoproj/argo-helm, charts/argo-cd/templates/crds",
@@ -122,6 +125,7 @@ CHARTS: dict[str, Facts] = {
         },
         crds="crds.enabled",
         crds_default=False,
+        spread=(("global.leaderElection.namespace", "kube-system"),),  # templates/rbac.yaml
     ),
     "trust-manager": Facts(
         "cert-manager/trust-manager, deploy/crds",
@@ -182,6 +186,7 @@ CHARTS: dict[str, Facts] = {
         "prometheus-community/helm-charts, charts/kube-prometheus-stack",
         {"monitoring.coreos.com": _PROMETHEUS},
         crds="crds.enabled",
+        spread=(("", "kube-system"),),  # templates/exporters: a ServiceMonitor looks for its Service there
     ),
     "prometheus-operator-crds": Facts(
         "prometheus-community/helm-charts, charts/prometheus-operator-crds", {"monitoring.coreos.com": _PROMETHEUS}
@@ -196,7 +201,10 @@ CHARTS: dict[str, Facts] = {
     "dex": Facts("dexidp/helm-charts, charts/dex", things=(("Service", "{full}"),)),
     "headlamp": Facts("kubernetes-sigs/headlamp, charts/headlamp", things=(("Service", "{full}"),)),
     "omni": Facts("siderolabs/omni, deploy/helm"),
-    "metrics-server": Facts("kubernetes-sigs/metrics-server, charts/metrics-server"),
+    "metrics-server": Facts(
+        "kubernetes-sigs/metrics-server, charts/metrics-server",
+        spread=(("", "kube-system"),),  # templates/rolebinding.yaml
+    ),
     "kubelet-csr-approver": Facts("postfinance/kubelet-csr-approver, charts/kubelet-csr-approver"),
     "reloader": Facts("stakater/Reloader, deployments/kubernetes/chart/reloader"),
     "alloy": Facts("grafana/alloy, operations/helm/charts/alloy", {"monitoring.grafana.com": "PodLogs"}),
@@ -239,6 +247,13 @@ def asks(chart: Chart) -> Iterator[Thing]:
     yield from (Thing(KIND, "", kind) for kind in (facts.asks if facts else ()))
 
 
+def spread(chart: Chart) -> set[str]:
+    """Namespaces besides its own that a known chart's objects go into."""
+    facts = CHARTS.get(chart.name)
+    named = ((_value(chart.values, path), default) for path, default in (facts.spread if facts else ()))
+    return {str(given or default) for given, default in named} - {chart.namespace}
+
+
 def _classes(chart: Chart) -> Iterator[Thing]:
     """Classes of volumes and snapshots that a chart makes as its values say."""
     values = chart.values
@@ -269,9 +284,14 @@ def assumed(chart: Chart, thing: Thing) -> bool:
 
 
 def _on(values: Mapping[str, Any], path: str, *, default: bool) -> bool:
+    found = _value(values, path)
+    return default if found is None else found is True
+
+
+def _value(values: Mapping[str, Any], path: str) -> Any:
     found: Any = values
     for step in path.split("."):
         if not isinstance(found, Mapping) or step not in found:
-            return default
+            return None
         found = found[step]
-    return found is True
+    return found

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from model.closure.charts import spread
 from model.closure.reading import KUSTOMIZATIONS, items, kustomization, reached
 from model.environment import Environment
 from model.laws.closure import few, graphs, said
 from model.laws.manifests import REMOTE
 from model.laws.registry import Breach, tree_law
-from model.laws.words import nearest
-from model.tree import Tree, documents
+from model.laws.words import listed, nearest
+from model.tree import Tree, charts_of, documents
 
 TEXT, TEXTS, MAPPING, MAPPINGS, SWITCH = "a text", "a list of texts", "a mapping", "a list of mappings", "true or false"
 
@@ -126,6 +127,20 @@ def _called(value: object) -> str:
         return "a switch"
     named = {str: TEXT, dict: MAPPING, int: "a number", float: "a number", type(None): "nothing"}
     return named.get(type(value), "no text")
+
+
+@tree_law("gitops-chart-moved", unless=("gitops-kustomization-form",))
+def a_chart_s_objects_stay_where_it_puts_them(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """A kustomization's `namespace` is written over all that it builds: of a chart that writes into two, what belongs
+    elsewhere is moved away from where the chart's own settings, or a ServiceMonitor, look for it."""
+    for cluster, file in _files(env, tree):
+        document = next(iter(documents(tree[file])), {})
+        over = document.get("namespace")
+        for _, chart in charts_of(tree, posixpath.dirname(file), document) if over else ():
+            if away := sorted(spread(chart) - {over}):
+                what = f"namespace: {over} moves there what chart {chart.name} puts into {listed(away)}"
+                hint = "leave it to the entry of helmCharts, and give objects of the folder's own theirs in metadata"
+                yield Breach(f"gitops.clusters.{cluster}", f"{said(env, file)}: {what}", hint)
 
 
 def _remotes(env: Environment, tree: Tree) -> Iterator[tuple[str, str, str]]:

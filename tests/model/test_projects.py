@@ -53,6 +53,13 @@ def test_a_folder_opens_what_it_names_to_its_category_and_to_no_other(more: Tree
     assert {**after, "networking": ()} == {**before, "networking": ()}
 
 
+def test_a_chart_that_writes_into_kube_system_opens_it_to_its_category() -> None:
+    """The Services of etcd, the scheduler and CoreDNS, which Prometheus looks for there."""
+    closed_to = limits("pitower", "tower")
+    assert "kube-system" not in closed_to["monitoring"]
+    assert "kube-system" in closed_to["media"]
+
+
 def test_an_app_with_a_namespace_of_its_own_changes_no_project() -> None:
     """A new app is a new folder and nothing else: no `up` stands between."""
     fresh = folder("networking", "whoami")

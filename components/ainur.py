@@ -119,7 +119,7 @@ class BootstrapCluster(pulumi.ComponentResource):
         token, reached = self._agents, self._reach(node, after)
         if node.role == "server":  # both are read where its k3s starts, and its token's unit says when one is missing
             agents = pulumi.Output.secret(self._agents.stdout).apply(k3s_tokens.password)
-            token, brought = self._servers_token(), k3s.take_agents(node)
+            token, brought = self._servers_token(), k3s.BASE + k3s_tokens.keep_agents(node)
             reached = [
                 self._run("authority", node, k3s.TRUST, after=reached, stdin=self.root_certificate()),
                 self._run("agents", node, brought, after=reached, stdin=agents),

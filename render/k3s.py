@@ -103,16 +103,6 @@ systemctl is-active {node.unit} || die "{node.unit} does not run on {node.name}:
 {voter}"""
 
 
-def take_agents(node: BootstrapNodePlan) -> str:
-    """A further server keeps the agents' token, which comes on stdin; one that runs with another starts anew, and votes
-    before the next one is brought it."""
-    return f"""\
-{BASE}{k3s_tokens.keep_agents(node)}if systemctl is-active --quiet {node.unit} && ! {k3s_tokens.TAKES_IT}; then
-sudo systemctl restart {node.unit}
-{_member(node)}fi
-"""
-
-
 def ready(cluster: BootstrapPlan, nodes: tuple[BootstrapNodePlan, ...]) -> str:
     """Each of these nodes is Ready and runs the pinned release; waits ten minutes for each, and names who does not."""
     names = " ".join(f"node/{node.name}" for node in nodes)
@@ -234,29 +224,50 @@ def _release(cluster: BootstrapPlan, node: BootstrapNodePlan) -> str:
     """k3s is of the pinned release; where it is another one, the Pi's own unit brings this one, or all stays as it was.
 
     Asked as root, for the binary lies in a folder that only root enters. The first server keeps etcd as it is before,
-    and is waited for here; the others by the unit that joins them.
+    and is waited for here; the others by the unit that joins them. A release that is in place is never taken back from
+    the settings: the unit would then refuse its own binary, and start no k3s after a reboot.
     """
-    snapshot = f"sudo k3s etcd-snapshot save --name before-{cluster.k3s.replace('+', '-')} >/dev/null ||"
-    snapshot += f' die "{node.name} can make no snapshot of etcd, so {cluster.name} is not upgraded"\n'
-    up = f"{node.unit} of {node.name} does not come up with {cluster.k3s} ($why): sudo journalctl -u {node.unit} -n 50"
+    pinned = cluster.k3s
+    up = f"{node.unit} of {node.name} does not come up with {pinned} ($why): sudo journalctl -u {node.unit} -n 50"
     return f"""\
+set_release() {{
+  {{ grep -v '^K3S_VERSION=' {SETTINGS}; echo "K3S_VERSION=$1"; }} | sudo install -m 0644 /dev/stdin {SETTINGS}.new
+  grep -q '^NODE={node.name}$' {SETTINGS}.new || die "{SETTINGS} on {node.name} is not what ./lab render makes"
+  sudo mv -f {SETTINGS}.new {SETTINGS}
+}}
 runs=$(sudo k3s --version) || die "k3s is not installed on {node.name}: sudo journalctl -u ilmarin-k3s"
 case $runs in
-'k3s version {cluster.k3s}' | 'k3s version {cluster.k3s} '*) ;;
-*) echo "{node.name} has $runs, and {cluster.k3s} takes its place"
-{snapshot if node.first else ""}sudo cp {SETTINGS} {SETTINGS}.before
-{{ grep -v '^K3S_VERSION=' {SETTINGS}; echo 'K3S_VERSION={cluster.k3s}'; }} |
-  sudo install -m 0644 /dev/stdin {SETTINGS}.new
-grep -q '^NODE={node.name}$' {SETTINGS}.new || die "{SETTINGS} on {node.name} is not what ./lab render makes"
-sudo mv -f {SETTINGS}.new {SETTINGS}
-sudo systemctl restart ilmarin-k3s || {{
-  sudo mv -f {SETTINGS}.before {SETTINGS}
-  die "{node.name} does not get {cluster.k3s}, and stays with $runs: sudo journalctl -u ilmarin-k3s -n 20"
-}}
-sudo rm -f {SETTINGS}.before
+'k3s version {pinned}' | 'k3s version {pinned} '*)
+  grep -qxF 'K3S_VERSION={pinned}' {SETTINGS} || set_release {pinned} ;;
+*) echo "{node.name} has $runs, and {pinned} takes its place"
+old=${{runs#k3s version }} old=${{old%% *}}
+{_others_live(cluster, node)}set_release {pinned}
+sudo systemctl restart ilmarin-k3s || case $(sudo k3s --version) in
+"$runs")
+  set_release "$old"
+  die "{node.name} does not get {pinned}, and stays with $runs: sudo journalctl -u ilmarin-k3s -n 20" ;;
+*) die "{pinned} is in place on {node.name}, and does not come up: sudo journalctl -u ilmarin-k3s -u {node.unit} -n 50
+  it goes on trying; once it is up: pulumi up" ;;
+esac
 {_until(f"systemctl is-active {node.unit}", up) if node.first else ""};;
 esac
 """
+
+
+def _others_live(cluster: BootstrapPlan, node: BootstrapNodePlan) -> str:
+    """A server that runs is started anew only while all servers are Ready; the first one keeps etcd as it is, too."""
+    if node.role != "server":
+        return ""
+    asked = "sudo k3s kubectl wait --timeout=1s --for=condition=Ready node -l node-role.kubernetes.io/control-plane"
+    away = f"a server of {cluster.name} is away, so {node.name} is not upgraded: $why\n  bring it back, or remove it"
+    snapshot = f"""\
+sudo k3s etcd-snapshot save --name before-{cluster.k3s.replace("+", "-")} >/dev/null ||
+  die "{node.name} can make no snapshot of etcd, so {cluster.name} is not upgraded"
+"""
+    return f"""\
+if systemctl is-active --quiet {node.unit}; then
+{_until(asked, away)}fi
+{snapshot if node.first else ""}"""
 
 
 def _remembers(node: BootstrapNodePlan) -> str:

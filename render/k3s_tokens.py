@@ -20,8 +20,8 @@ def agents(first: BootstrapNodePlan) -> str:
     """Prints the agents' token. Without one of its own k3s shows the servers' in its place: that is refused."""
     return f"""\
 sudo grep -E '{_FORM["agent"]}' {DATA}/agent-token || {{
-  echo "{first.name} has no token for agents alone ({AGENTS_TOKEN}): its card is older than that
-  give it one: docs/day-2/ainur.md, in 'A token for agents alone'; then: pulumi up" >&2
+  echo "{first.name} has no token for agents alone ({AGENTS_TOKEN}): its cluster was made without one, and k3s takes
+  none later. What then: docs/day-2/ainur.md, 'A token for agents alone'" >&2
   exit 1
 }}
 """
@@ -33,8 +33,21 @@ def password(token: str) -> str:
 
 
 def keep_agents(node: BootstrapNodePlan) -> str:
-    """A further server keeps the agents' password, which comes on stdin: all servers must take the same."""
-    return _kept(AGENTS_TOKEN, f"^{_PASSWORD}$", "the agents' token", node.name)
+    """A further server keeps the agents' password, which comes on stdin: all servers must take the same.
+
+    One that ran already is brought no other: k3s writes it into a file that it then finds newer than its datastore, and
+    does not start a second time.
+    """
+    return _kept(AGENTS_TOKEN, f"^{_PASSWORD}$", "the agents' token", node.name, _takes_no_other(node))
+
+
+def _takes_no_other(node: BootstrapNodePlan) -> str:
+    return f"""\
+if sudo test -s {DATA}/agent-token && ! {_takes(f"{AGENTS_TOKEN}.new")}; then
+  sudo rm -f {AGENTS_TOKEN}.new
+  {_another(node)}
+fi
+"""
 
 
 def keep(node: BootstrapNodePlan) -> str:
@@ -42,22 +55,28 @@ def keep(node: BootstrapNodePlan) -> str:
     return _kept(TOKEN, _FORM[node.role], "the join token", node.name)
 
 
-TAKES_IT = f"sudo grep -q -f {AGENTS_TOKEN} {DATA}/agent-token"
-"""On a server that runs: it takes from agents what it was brought. k3s reads that at its start."""
-
-
 def same_for_agents(node: BootstrapNodePlan) -> str:
     """On a further server that runs: it takes from agents what it was brought, and nothing else."""
     return f"""\
-{TAKES_IT} || {{
-  echo "{node.name} takes another token from agents than the first server: its card is older than that
-  mend it: docs/day-2/ainur.md, in 'A token for agents alone'; then: pulumi up" >&2
-  exit 1
+{_takes(AGENTS_TOKEN)} || {{
+  {_another(node)}
 }}
 """
 
 
-def _kept(path: str, form: str, what: str, name: str) -> str:
+def _takes(path: str) -> str:
+    """Whether a server that ran takes from agents what is there: k3s keeps it from its first start on."""
+    return f"sudo grep -q -f {path} {DATA}/agent-token"
+
+
+def _another(node: BootstrapNodePlan) -> str:
+    return f"""\
+echo "{node.name} takes another token from agents than the first server, and k3s learns no other later
+  it must join anew: docs/day-2/ainur.md, 'A token for agents alone'" >&2
+  exit 1"""
+
+
+def _kept(path: str, form: str, what: str, name: str, first: str = "") -> str:
     """Whole or not at all, for what is kept is joined with at every boot: written beside, looked at, then moved."""
     return f"""\
 sudo install -D -m 0600 /dev/stdin {path}.new
@@ -66,5 +85,5 @@ sudo grep -qE '{form}' {path}.new || {{
   echo "{what} did not arrive whole on {name}: run it again" >&2
   exit 1
 }}
-sudo mv -f {path}.new {path}
+{first}sudo mv -f {path}.new {path}
 """

@@ -179,6 +179,8 @@ def _k3s(world: World, host: Host, told: Settings) -> str | None:
     if second:
         return second
     if not _there(host, AGENTS_TOKEN):
+        if _there(host, ETCD):
+            return f"{AGENTS_TOKEN} is missing, and {told['NODE']} has its cluster's data: k3s takes none later"
         _put(world, host, AGENTS_TOKEN, f"{world.issue_secret(secrets.token_hex(16))}\n", "0600")
     trouble = _anew(world, host, unit) if changed else world.hosts.start(host, unit)
     if trouble:
@@ -206,6 +208,8 @@ def _second_cluster(world: World, host: Host, told: Settings) -> str | None:
             f"a cluster answers at {found}, and {told['NODE']} has none of its data (a new card?): k3s would start a "
             "second one beside it. Let it join instead"
         )
+    if told.get("NVME", "no") != "no" and NVME not in host["mounts"]:
+        return f"{NVME} is not mounted, and only its snapshots of etcd would say whether {told['NODE']} made a cluster"
     if _there(host, MADE):
         return (
             f"{told['NODE']} made a cluster before ({MADE}), and etcd's data is gone: k3s would start another one, "

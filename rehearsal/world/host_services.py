@@ -116,8 +116,8 @@ def _cluster(call: Call) -> Any:
 def _kubectl(call: Call) -> Result:
     if call.argv[1:5] == ["-n", git_mirror.APP, "exec", f"deploy/{git_mirror.APP}"] and call.argv[5:6] == ["--"]:
         return git_mirror.execute(call.world, _cluster(call), call.argv[6:])
-    long = {"for": "f", "timeout": "t", "namespace": "n", "output": "o", "all": "a", "raw": "r"}
-    options, words = call.options("", "ftnor", long)
+    long = {"for": "f", "timeout": "t", "namespace": "n", "output": "o", "all": "a", "raw": "r", "selector": "l"}
+    options, words = call.options("", "ftnorl", long)
     cluster = _cluster(call)
     nodes = {node["metadata"]["name"]: node for node in cluster.objects("Node")}
     condition = options.get("f", "").lower()
@@ -126,9 +126,9 @@ def _kubectl(call: Call) -> Result:
         wanted = [word.removeprefix("node/") for word in words[1:]]
         return _waited(nodes, wanted, lambda node: node["status"]["nodeInfo"]["kubeletVersion"] == runs)
     if words[:1] == ["wait"] and condition in ("condition=ready", "condition=etcdisvoter"):
-        wanted = (
-            sorted(nodes) if "a" in options else [word.removeprefix("node/") for word in words[1:] if word != "node"]
-        )
+        wanted = [word.removeprefix("node/") for word in words[1:] if word != "node"]
+        if "a" in options or "l" in options:
+            wanted = sorted(name for name, node in nodes.items() if _labelled(node, options.get("l", "")))
         return _waited(nodes, wanted, _is_ready if condition == "condition=ready" else _votes)
     if words[:2] == ["rollout", "status"] and words[2:]:
         return _rolled_out(cluster, options.get("n", "default"), words[2])
@@ -171,6 +171,10 @@ def _known(nodes: dict[str, Any], wanted: list[str]) -> None:
 def _is_ready(node: dict[str, Any]) -> bool:
     conditions = node.get("status", {}).get("conditions", [])
     return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
+
+def _labelled(node: dict[str, Any], label: str) -> bool:
+    return not label or label in node["metadata"].get("labels", {})
 
 
 def _votes(node: dict[str, Any]) -> bool:

@@ -16,10 +16,18 @@ if TYPE_CHECKING:
 
 
 def lacking(host: Host, told: dict[str, Any]) -> str | None:
-    """Why a server does not start: the file of the agents' token that it is told of is not there."""
-    path = str(told.get("agent-token-file", ""))
-    if path and real(host, path) not in host["files"]:
+    """Why a server does not start: the file of the agents' token that it is told of is not there, or is another one
+    than its cluster was made with (rancher/rke2#5785; k3s says it at its second start, the World at the first)."""
+    files, path = host["files"], str(told.get("agent-token-file", ""))
+    if path and real(host, path) not in files:
         return f"Waiting for {path} to be available: Timeout while trying to read the file"
+    data = f"{told.get('data-dir', '/var/lib/rancher/k3s')}/server"
+    kept = files.get(real(host, f"{data}/agent-token")) if real(host, f"{data}/db") in files else None
+    if path and kept and _password(kept["content"].strip()) != files[real(host, path)]["content"].strip():
+        return (
+            f"{data}/cred/passwd newer than datastore and could cause a cluster outage. Remove the file(s) from disk "
+            "and restart to be recreated from datastore."
+        )
     return None
 
 

@@ -71,7 +71,7 @@ def _joining(lab: BootstrapPlan, nodes: tuple[BootstrapNodePlan, ...], what: str
         f'{_ssh(lab, lab.first)} "$(cat {lab.name}/{gate}.sh)"',
     )
     further = [node for node in nodes if node.role == "server"]
-    texts |= {f"{lab.name}/agents-{node.name}.sh": k3s.take_agents(node) for node in further}
+    texts |= {f"{lab.name}/agents-{node.name}.sh": k3s.BASE + k3s_tokens.keep_agents(node) for node in further}
     trusting = (f"ainur-{part}-{node.name}" for node in further for part in ("authority", "agents"))
     joins = (*trusting, *(name for node in nodes for name in (*_known(node), f"ainur-join-{node.name}")))
     does = (*joins, f"ainur-{gate}-{lab.first.name}")

@@ -151,6 +151,25 @@ def test_a_server_waits_for_the_file_of_the_agents_token() -> None:
     assert "Waiting for /nope to be available" in failed(world, "ilmarin-k3s")
 
 
+def test_a_server_that_has_its_data_learns_no_other_token_for_agents() -> None:
+    world = a_lab()
+    reach(world)
+    vala = world.hosts.records["vala-1"]
+    world.hosts.write(vala, AGENTS_TOKEN, "ab" * 16, mode="0600")
+    world.hosts.stop(vala, "k3s")
+    assert "cred/passwd newer than datastore" in str(world.hosts.start(vala, "k3s"))
+
+
+def test_a_first_vala_that_has_its_data_makes_no_token_for_agents() -> None:
+    world = a_lab()
+    reach(world)
+    vala = world.hosts.records["vala-1"]
+    del vala["files"][AGENTS_TOKEN]
+    world.hosts.reboot(vala)
+    reach(world)
+    assert f"{AGENTS_TOKEN} is missing, and vala-1 has its cluster's data" in failed(world, "ilmarin-k3s")
+
+
 def test_a_further_server_without_the_agents_token_joins_nobody() -> None:
     world = a_lab(servers=2)
     run(world, "sudo install -D -m 0644 /dev/stdin /etc/ilmarin/ca.crt", "vala-2", "-----")

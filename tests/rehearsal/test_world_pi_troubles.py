@@ -198,9 +198,18 @@ def test_a_pi_whose_nvme_cannot_be_used_says_so_and_joins_nobody(what: str, word
     assert "Dependency failed: ilmarin-keep" in _failed(world, "ilmarin-k3s")
 
 
-def test_a_vala_without_its_nvme_still_runs_its_cluster() -> None:
-    world = a_lab(None, Fault("disk", "host/vala-1/nvme", message="absent"))
+def test_a_vala_without_its_nvme_still_runs_the_cluster_that_it_made() -> None:
+    world = a_lab()
+    reach(world)
+    world.hosts.records["vala-1"]["nvme"] = False
+    world.hosts.reboot(world.hosts.records["vala-1"])
     assert run(world, f"systemctl is-active k3s; mountpoint {NVME}").stdout == f"active\n{NVME} is not a mountpoint\n"
+
+
+def test_a_vala_without_its_nvme_makes_no_cluster_for_it_may_have_made_one_before() -> None:
+    world = a_lab(None, Fault("disk", "host/vala-1/nvme", message="absent"))
+    reach(world)
+    assert f"{NVME} is not mounted" in _failed(world, "ilmarin-k3s")
 
 
 def test_a_pi_that_is_told_to_remember_elsewhere_is_refused() -> None:

@@ -55,6 +55,7 @@ def test_a_mirror_that_is_filled_and_does_not_answer_is_told_with_curl_s_words(t
 
 STANDING = """case "$*" in
 *--version) cat {0}/version ;;
+*condition=Ready*) {2} ;;
 *etcd-snapshot*) echo "$*" >{0}/snapshot ;;
 "systemctl restart ilmarin-k3s") {1} ;;
 cp*|mv*|rm*|install*) exec "$@" ;;
@@ -62,17 +63,20 @@ cp*|mv*|rm*|install*) exec "$@" ;;
 esac"""
 
 
-def upgraded(folder: Path, restart: str) -> tuple[subprocess.CompletedProcess[str], Path, list[str]]:
-    """The first server's text on a Vala of an older release, whose unit does `restart`."""
+def upgraded(
+    folder: Path, restart: str, *, told: str = "v1.2.3+k3s1", wait: str = ":"
+) -> tuple[subprocess.CompletedProcess[str], Path, list[str]]:
+    """The first server's text on a Vala of an older release, whose unit does `restart`; `told`: its settings' release,
+    `wait`: what kubectl does when it waits for servers."""
     assert PLAN.bootstrap
     settings = folder / "node.env"
-    settings.write_text("NODE=vala-1\nK3S_VERSION=v1.2.3+k3s1\nAPI=x\n", encoding="utf-8")
+    settings.write_text(f"NODE=vala-1\nK3S_VERSION={told}\nAPI=x\n", encoding="utf-8")
     (folder / "version").write_text("k3s version v1.2.3+k3s1 (abc)\n", encoding="utf-8")
     for name in ("cloud-init", "systemctl"):
         (folder / name).write_text("#!/bin/sh\n", encoding="utf-8")
         (folder / name).chmod(0o755)
     text = k3s.first_server(PLAN.bootstrap).replace("/etc/ilmarin/node.env", str(settings))
-    done, asked = run(folder, text, STANDING.format(folder, restart))
+    done, asked = run(folder, text, STANDING.format(folder, restart, wait))
     return done, settings, asked
 
 
@@ -92,3 +96,41 @@ def test_a_release_that_does_not_come_leaves_the_settings_as_they_were(tmp_path:
     assert "and stays with k3s version v1.2.3+k3s1" in done.stderr
     assert "K3S_VERSION=v1.2.3+k3s1\n" in settings.read_text()
     assert [path.name for path in tmp_path.glob("node.env*")] == ["node.env"]
+
+
+NEW = f"echo 'k3s version {PLAN.bootstrap.k3s if PLAN.bootstrap else ''} (abc)' >{{0}}/version"
+
+
+def test_a_release_that_is_in_place_and_late_to_answer_stays_in_the_settings(tmp_path: Path) -> None:
+    """Put back, the unit would call its own binary an older minor's way back, and start no k3s after a reboot."""
+    assert PLAN.bootstrap
+    done, settings, _ = upgraded(tmp_path, f"{NEW.format(tmp_path)}; exit 1")
+    assert done.returncode == 1
+    assert f"{PLAN.bootstrap.k3s} is in place on vala-1, and does not come up" in done.stderr
+    assert f"K3S_VERSION={PLAN.bootstrap.k3s}\n" in settings.read_text()
+
+
+def test_an_upgrade_that_was_cut_once_the_settings_were_written_still_knows_the_way_back(tmp_path: Path) -> None:
+    assert PLAN.bootstrap
+    done, settings, _ = upgraded(tmp_path, "exit 1", told=PLAN.bootstrap.k3s)
+    assert done.returncode == 1
+    assert "K3S_VERSION=v1.2.3+k3s1\n" in settings.read_text()
+
+
+def test_settings_that_name_another_release_than_the_one_that_runs_are_mended(tmp_path: Path) -> None:
+    assert PLAN.bootstrap
+    upgraded(tmp_path, f"{NEW.format(tmp_path)}; exit 1")
+    (tmp_path / "node.env").write_text("NODE=vala-1\nK3S_VERSION=v1.2.3+k3s1\n", encoding="utf-8")
+    text = k3s.first_server(PLAN.bootstrap).replace("/etc/ilmarin/node.env", str(tmp_path / "node.env"))
+    done, _ = run(tmp_path, text, STANDING.format(tmp_path, "exit 1", ":"))
+    assert done.returncode == 0, done.stderr
+    assert f"K3S_VERSION={PLAN.bootstrap.k3s}\n" in (tmp_path / "node.env").read_text()
+
+
+def test_while_a_server_is_away_no_other_one_is_upgraded(tmp_path: Path) -> None:
+    done, settings, asked = upgraded(tmp_path, ":", wait="echo timed out waiting on nodes/vala-3; exit 1")
+    assert done.returncode == 1
+    assert "so vala-1 is not upgraded: timed out waiting on nodes/vala-3" in done.stderr
+    assert "systemctl restart ilmarin-k3s" not in asked
+    assert not [line for line in asked if "etcd-snapshot" in line]
+    assert "K3S_VERSION=v1.2.3+k3s1\n" in settings.read_text()

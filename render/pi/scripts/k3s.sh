@@ -1,16 +1,18 @@
 #!/bin/sh
 # Installs the pinned k3s, and on the first Vala runs it until its API answers. Elsewhere `token` starts it.
 #
-# Reads    NODE, ROLE, FIRST, K3S_VERSION; on the first Vala API, and SERVERS: the other Valar's addresses;
+# Reads    NODE, ROLE, FIRST, K3S_VERSION; on the first Vala API, NVME, and SERVERS: the other Valar's addresses;
 #          K3S_RELEASES, default https://github.com/k3s-io/k3s/releases/download; WAIT: seconds until the API answers,
 #          default 600
 # Leaves   /var/lib/ilmarin/k3s/<version>/k3s, judged by the release's own sha256sum-<arch>.txt, and /usr/local/bin/k3s
-#          pointing at it. The binary stays over a reboot, so that this asks nobody the next time. On the first Vala
-#          also /var/lib/ilmarin/k3s-agent-token (0600), made once: what agents join with, and no server can; and
-#          /var/lib/ilmarin/k3s-made, once its cluster answered
+#          pointing at it. The binary stays over a reboot, so that this asks nobody the next time; the one before it
+#          stays until the new one answers, elsewhere until the next boot. On the first Vala also
+#          /var/lib/ilmarin/k3s-agent-token (0600), made once, before its cluster: what agents join with, and no server
+#          can; and /var/lib/ilmarin/k3s-made, once its cluster answered
 # Refuses  a download whose hash is another; a binary that names another version than it was asked for; a server's way
 #          back to an older minor, which Kubernetes does not know; a second cluster: on the first Vala, without etcd's
-#          data, where a server answers or where it made a cluster before
+#          data, where a server answers, where it made a cluster before, or while its NVMe, which would tell, is not
+#          there; a token for agents that a cluster was not made with
 #
 # The release's binary, and not get.k3s.io: that script is served unpinned, and does nothing that is not here.
 set -eu
@@ -25,7 +27,9 @@ settings=/etc/ilmarin/node.env
 for key in NODE ROLE FIRST K3S_VERSION; do
     eval "[ -n \"\${$key:-}\" ]" || die "$key is missing in $settings: render the seed again"
 done
-[ "$FIRST" != yes ] || [ -n "${API:-}" ] || die "API is missing in $settings: render the seed again"
+for key in API NVME; do
+    [ "$FIRST" != yes ] || eval "[ -n \"\${$key:-}\" ]" || die "$key is missing in $settings: render the seed again"
+done
 releases=${K3S_RELEASES:-https://github.com/k3s-io/k3s/releases/download}
 
 case $ROLE in
@@ -41,7 +45,8 @@ esac
 store=/var/lib/ilmarin/k3s link=/usr/local/bin/k3s
 stands=$store/$K3S_VERSION
 agents=/var/lib/ilmarin/k3s-agent-token made=/var/lib/ilmarin/k3s-made
-snapshots=/var/lib/longhorn/disks/nvme1/ilmarin/etcd-snapshots
+disk=/var/lib/longhorn/disks/nvme1 config=/etc/rancher/k3s/config.yaml etcd=/var/lib/rancher/k3s/server/db/etcd
+snapshots=$disk/ilmarin/etcd-snapshots page=docs/day-2/ainur.md
 # Written before another binary is put in place, and gone once k3s runs from it
 restart=/run/ilmarin-k3s-restart
 
@@ -90,8 +95,7 @@ refuse_the_way_back() {
     was=$(readlink "$link" 2>/dev/null || :)
     case $was in "$store"/v*) was=${was#"$store"/} was=${was%/k3s} ;; *) return 0 ;; esac
     [ "$ROLE" = agent ] || [ "$(minor "$was")" -le "$(minor "$K3S_VERSION")" ] ||
-        die "$NODE runs $was, and $K3S_VERSION is an older minor: Kubernetes has no way back. Pin $was or newer, or" \
-            "restore an etcd snapshot that was taken before the upgrade"
+        die "$NODE runs $was, and $K3S_VERSION is an older minor: Kubernetes has no way back. Pin $was or newer"
 }
 
 put_in_place() {
@@ -103,9 +107,21 @@ put_in_place() {
 }
 
 # Made beside and renamed, for k3s must never start with half of it: every server and agent would then have to learn
-# another
+# another. Never beside etcd's data: k3s writes a token that comes later into a file that it then finds newer than its
+# datastore, and does not start a second time
 make_agents_token() {
     [ ! -s "$agents" ] || return 0
+    if [ -d "$etcd" ]; then
+        ! grep -qs '^agent-token-file:' "$config" ||
+            die "$agents is missing, $config names it, and $NODE has its cluster's data. The cluster was made with it:" \
+                "put it back, a Maia's /var/lib/ilmarin/k3s-token holds it after the last colon. It was made without:" \
+                "take the line agent-token-file out of $config, for k3s takes none later: $page, \"A token for" \
+                "agents alone\""
+        return 0
+    fi
+    ! grep -qs '^server:' "$config" ||
+        die "$agents is missing, and $NODE is told to join a cluster that has one: put there what another Vala has in" \
+            "that file: $page, \"The first Vala's card died\""
     (umask 077 && openssl rand -hex 16 >"$agents.new") || die "openssl could write nothing to $agents.new: see df"
     sync "$agents.new"
     mv "$agents.new" "$agents"
@@ -114,18 +130,21 @@ make_agents_token() {
 
 # "cluster-init" makes a cluster where k3s finds no data, whoever else answers, and whatever was there before
 refuse_a_second_cluster() {
-    [ ! -d /var/lib/rancher/k3s/server/db/etcd ] || return 0
-    ! grep -qs '^server:' /etc/rancher/k3s/config.yaml || return 0 # it was told to join
-    page="docs/day-2/ainur.md, \"The first Vala's card died\""
+    [ ! -d "$etcd" ] || return 0
+    ! grep -qs '^server:' "$config" || return 0 # it was told to join
+    here="$page, \"The first Vala's card died\""
     for at in "$API" $(printf %s "${SERVERS:-}" | sed 's/[^,]\{1,\}/https:\/\/&:6443/g' | tr , ' '); do
         [ "$(curl --insecure --silent --max-time 5 "$at/ping" || :)" != pong ] ||
             die "a cluster answers at $at, and $NODE has none of its data (a new card?): k3s would start a second one" \
-                "beside it. Let it join instead: $page"
+                "beside it. Let it join instead: $here"
     done
+    [ "$NVME" = no ] || mountpoint -q "$disk" ||
+        die "$disk is not mounted, and only its snapshots of etcd would say whether $NODE made a cluster before: none is" \
+            "made until it is there: see \`journalctl -u ilmarin-nvme\`; tried again by itself"
     for sign in "$made" "$snapshots"/*; do
         [ ! -e "$sign" ] ||
             die "$NODE made a cluster before ($sign), and etcd's data is gone: k3s would start another one, which" \
-                "nobody here joins. Restore a snapshot: $page. If a new cluster is what you want, move $made" \
+                "nobody here joins. Restore a snapshot: $here. If a new cluster is what you want, move $made" \
                 "and $snapshots away"
     done
 }
@@ -150,22 +169,32 @@ run() {
     done
 }
 
+# All that is of no use but what $@ names
+clean() {
+    for old in "$store"/*; do
+        for kept; do
+            [ "$old" != "$kept" ] || continue 2
+        done
+        rm -rf "$old"
+    done
+}
+
 refuse_the_way_back
+before=$(readlink "$link" 2>/dev/null || :)
 is_whole "$stands" || download
 put_in_place
 if [ -e "$restart" ]; then
     systemctl try-restart --no-block "$unit"
     rm "$restart"
 fi
-for old in "$store"/*; do
-    [ "$old" = "$stands" ] || rm -rf "$old"
-done
 if [ "$FIRST" = yes ]; then
     refuse_a_second_cluster
     make_agents_token
     run
     touch "$made"
+    clean "$stands"
     say "$K3S_VERSION runs, its API answers"
 else
+    clean "$stands" "${before%/k3s}"
     say "$K3S_VERSION is in place; started when the join token is there"
 fi

@@ -16,12 +16,15 @@ pytestmark = [
 ]
 
 LINK = "/usr/local/bin/k3s"
+DISK = "/var/lib/longhorn/disks/nvme1"
 PINNED = "/var/lib/ilmarin/k3s/v1.2.3+k3s1/k3s"
 
 
 @pytest.fixture
 def vala(pi: Box, site: Served) -> Box:
-    """The first Vala, whose API answers once k3s was started."""
+    """The first Vala, whose NVMe is mounted and whose API answers once k3s was started."""
+    pi.tell("mkdir", "-p", DISK)
+    pi.tell("mount", "-t", "tmpfs", "tmpfs", DISK)
     pi.settings({**VALA, "K3S_RELEASES": f"{site.url}/k3s"})
     pi.write("/run/ready", "ok")
     return pi
@@ -162,6 +165,32 @@ def test_the_first_vala_makes_the_agents_token_once_for_root_alone(vala: Box, si
     assert made.strip() not in vala.read("/run/k3s") + vala.read("/run/systemctl")
 
 
+TOLD = "agent-token-file: /var/lib/ilmarin/k3s-agent-token\n"
+
+
+def test_a_cluster_that_has_its_data_gets_no_agents_token_later_for_k3s_would_not_start_a_second_time(
+    vala: Box, site: Served
+) -> None:
+    """Told of one that is not there, k3s would wait for it: both ways out are said, and k3s is not started."""
+    release(site, "v1.2.3+k3s1")
+    vala.tell("mkdir", "-p", "/var/lib/rancher/k3s/server/db/etcd")
+    vala.write("/etc/rancher/k3s/config.yaml", TOLD)
+    words = vala.refuses("k3s")
+    assert "a Maia's /var/lib/ilmarin/k3s-token holds it after the last colon" in words
+    assert "take the line agent-token-file out of /etc/rancher/k3s/config.yaml" in words
+    assert not vala.is_there("/run/units/k3s")
+    vala.write("/etc/rancher/k3s/config.yaml", "node-name: vala-1\n")
+    vala.works("k3s")
+    assert not vala.is_there(AGENTS)
+
+
+def test_a_card_that_is_told_to_join_makes_no_agents_token_of_its_own(vala: Box, site: Served) -> None:
+    release(site, "v1.2.3+k3s1")
+    vala.write("/etc/rancher/k3s/config.yaml", f"{TOLD}server: https://192.168.1.58:6443\n")
+    assert "put there what another Vala has in that file" in vala.refuses("k3s")
+    assert not vala.is_there(AGENTS)
+
+
 def test_nobody_else_makes_an_agents_token(pi: Box, site: Served) -> None:
     release(site, "v1.2.3+k3s1")
     pi.settings({**VALA, "NODE": "vala-2", "FIRST": "no", "K3S_RELEASES": f"{site.url}/k3s"})
@@ -197,6 +226,7 @@ def test_a_first_vala_with_an_empty_card_starts_no_second_cluster_beside_one_tha
     assert not answering.is_there("/run/units/k3s")
     assert not answering.is_there(AGENTS)
     answering.write("/etc/rancher/k3s/config.yaml", "node-name: vala-1\nserver: https://192.168.1.58:6443\n")
+    answering.write(AGENTS, f"{'0' * 32}\n")
     answering.works("k3s")  # what it was told to join is no other cluster
 
 
@@ -224,6 +254,28 @@ def test_a_vala_that_remembers_a_cluster_and_has_none_of_its_data_starts_no_othe
     vala.tell("rm", sign)
     vala.works("k3s")
     assert vala.is_there("/var/lib/ilmarin/k3s-made")
+
+
+def test_while_the_nvme_that_would_remember_is_away_no_cluster_is_made(vala: Box, site: Served) -> None:
+    release(site, "v1.2.3+k3s1")
+    vala.tell("umount", DISK)
+    assert f"{DISK} is not mounted" in vala.refuses("k3s")
+    assert not vala.is_there("/run/units/k3s")
+    pinned(vala, site, "v1.2.3+k3s1", NVME="no")
+    vala.works("k3s")
+
+
+def test_the_binary_before_stays_until_the_new_one_answers(vala: Box, site: Served) -> None:
+    release(site, "v1.2.3+k3s1")
+    vala.works("k3s")
+    release(site, "v1.3.1+k3s1")
+    pinned(vala, site, "v1.3.1+k3s1")
+    vala.path("/run/ready").unlink()
+    vala.refuses("k3s", WAIT="0")
+    assert vala.is_there(PINNED)
+    vala.write("/run/ready", "ok")
+    vala.works("k3s")
+    assert not vala.is_there(PINNED)
 
 
 @pytest.mark.slow

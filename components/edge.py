@@ -60,11 +60,11 @@ class Gateways(pulumi.ComponentResource):
         proxy = kubernetes.KubernetesObject("edge-envoy-proxy", body, self._opts(controller))
         body = manifests.gateway_class(self._namespace)
         accepted = kubernetes.KubernetesObject("edge-gateway-class", body, self._opts(proxy))
-        self.standing = [self._gateway(gateway, plan.domain, accepted) for gateway in plan.gateways]
+        self.standing = [self._gateway(gateway, accepted) for gateway in plan.gateways]
         self.register_outputs({})
 
-    def _gateway(self, plan: GatewayPlan, domain: str, accepted: pulumi.Resource) -> pulumi.Resource:
-        body = manifests.gateway(plan, domain, self._namespace)
+    def _gateway(self, plan: GatewayPlan, accepted: pulumi.Resource) -> pulumi.Resource:
+        body = manifests.gateway(plan, self._namespace)
         made = kubernetes.KubernetesObject(f"edge-gateway-{plan.name}", body, self._opts(accepted))
         redirect = manifests.https_redirect(plan, self._namespace)
         kubernetes.KubernetesObject(f"edge-redirect-{plan.name}", redirect, self._opts(made))

@@ -50,7 +50,7 @@ def contents(decided: Plan) -> dict[str, Mapping[str, Any]]:
             space = decided.gateway_controller.namespace
             found["edge-envoy-proxy"] = manifests.envoy_proxy(space, announced=decided.edge.announced)
             for gateway in decided.edge.gateways:
-                body = manifests.gateway(gateway, decided.edge.domain, decided.gateway_controller.namespace)
+                body = manifests.gateway(gateway, decided.gateway_controller.namespace)
                 found[f"edge-gateway-{gateway.name}"] = body
                 found[f"edge-redirect-{gateway.name}"] = {"gateway": gateway.name}
     if decided.cluster:

@@ -156,7 +156,6 @@ def _tunnel(edge: Edge, domain: str) -> TunnelPlan | None:
         return None
     gateway = edge.gateways[edge.tunnel.gateway]
     service = f"https://{edge.hops[edge.tunnel.via].address if edge.tunnel.via else gateway.address}:443"
-    names = (domain, f"*.{domain}")
-    # TLS picks the gateway's listener before the host is read: the domain's own is not the wildcard's
-    rules = tuple((name, service, name if name == domain else gateway.hostname) for name in names)
+    # cloudflared checks the certificate for one name; the gateway's serves all
+    rules = tuple((name, service, gateway.hostname) for name in (domain, f"*.{domain}"))
     return TunnelPlan(edge.tunnel.name, (*rules, (None, "http_status:404", None)))

@@ -126,15 +126,17 @@ def gateway_class(in_namespace: str) -> Manifest:
     }
 
 
-def gateway(plan: GatewayPlan, domain: str, in_namespace: str) -> Manifest:
-    """A gateway pinned to its address, serving a domain and every name one level below it."""
+def gateway(plan: GatewayPlan, in_namespace: str) -> Manifest:
+    """A gateway pinned to its address, serving the domain and every name one level below it.
+
+    One listener for both: a browser takes one certificate for one server, and asks for either name over the connection
+    that it has (HTTP/2; RFC 9113, 9.1.1). Two would answer each other's names with 404.
+    """
     certificate = {"kind": "Secret", "name": WILDCARD_SECRET}
     routes = {"namespaces": {"from": "All"}}
     tls = {"mode": "Terminate", "certificateRefs": [certificate]}
     listeners = [{"name": "http", "protocol": "HTTP", "port": 80, "allowedRoutes": {"namespaces": {"from": "Same"}}}]
-    for name, host in (("https", f"*.{domain}"), ("https-apex", domain)):
-        one = {"name": name, "protocol": "HTTPS", "port": 443, "hostname": host, "allowedRoutes": routes, "tls": tls}
-        listeners.append(one)
+    listeners.append({"name": "https", "protocol": "HTTPS", "port": 443, "allowedRoutes": routes, "tls": tls})
     return {
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "Gateway",

@@ -99,6 +99,19 @@ def values_agree(env: Environment, tree: Tree) -> Iterator[Breach]:
                 yield Breach(one.path, message, f"set {one.key}: {shown(one.wanted)} in its values, or change it here")
 
 
+@tree_law("gitops-cilium-sockets", unless=("gitops-yaml",))
+def passed_on_packets_are_translated(env: Environment, tree: Tree) -> Iterator[Breach]:
+    """Where a VPN's subnet router leads to Services, Cilium translates pods' packets, too, not only the sockets that
+    pods open: the router is a pod, and what it passes on no socket of its own opened (Cilium, "Socket LoadBalancer
+    Bypass in Pod Namespace")."""
+    for folder, values in _values(env, tree) if env.edge.vpn else ():
+        if _at(values, "socketLB.hostNamespaceOnly", False) is not True:
+            message = (
+                f"{folder} translates only sockets: what the VPN's router passes on reaches no LoadBalancer address"
+            )
+            yield Breach("edge.vpn", message, "set socketLB.hostNamespaceOnly: true in its values")
+
+
 @tree_law("gitops-cilium-kubeprism", unless=("gitops-yaml",))
 def api_is_reached_through_kubeprism(env: Environment, tree: Tree) -> Iterator[Breach]:
     """Cilium's values say where the API is: KubePrism, localhost:7445, or the cluster's virtual address and 6443. On

@@ -3,7 +3,6 @@
 Owns bringing the cluster's rooms together. Refuses DNS and the tunnel, which are the environment's (`walk`).
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,10 +17,9 @@ from model.routes.gateways import Hanging, gateways
 from model.routes.hops import Passed, passed
 from model.routes.matching import meet, takes, weight
 from model.routes.reading import INGRESS, routes
+from model.routes.resolver import resolves
 from model.routes.things import Attached, Backend, Gap, Gateway, Listener, Route
 from model.tree import Tree
-
-_RESOURCES = re.compile(r"^\s*resources\s+(.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Cluster:
     publishes: frozenset[str]
     """What its external-dns reads, in the words of its `--source`; empty where none runs."""
     resolves: frozenset[str]
-    """Kinds that its k8s-gateway answers for, as its Corefile lists them."""
+    """Kinds that its k8s-gateway answers for, as its Corefile lists them and its account may read them."""
 
     @property
     def place(self) -> str:
@@ -67,7 +65,7 @@ def cluster(env: Environment, tree: Tree, graph: Graph) -> Cluster:
         Backends(env, graph, objects),
         passed(graph, tree),
         frozenset(_publishes(graph, objects)),
-        frozenset(_resolves(graph, tree)),
+        frozenset(resolves(graph, tree, objects)),
     )
 
 
@@ -91,14 +89,6 @@ def _publishes(graph: Graph, objects: tuple[Applied, ...]) -> Iterator[str]:
             if f"/{EXTERNAL_DNS}:" in str(container.get("image", "")):
                 flags = (str(flag).partition("=") for flag in items(container.get("args")))
                 yield from (value for flag, _, value in flags if flag == "--source")
-
-
-def _resolves(graph: Graph, tree: Tree) -> Iterator[str]:
-    """What stands behind `resources` (k8s_gateway, its README, "Configure"); without it, every kind of route."""
-    for app in graph.apps:
-        if app.name == "k8s-gateway":
-            listed = _RESOURCES.findall(tree.get(f"{app.folder}/Corefile", ""))
-            yield from (kind for one in listed or ["HTTPRoute GRPCRoute TLSRoute"] for kind in one.split())
 
 
 def sent(route: Route) -> tuple[Backend, ...]:

@@ -31,7 +31,7 @@ def gateways(env: Environment, tree: Tree, cluster: str, objects: tuple[Applied,
             yield Gateway(
                 *(cluster, controller.namespace if controller else "", name, str(one.address), one.audience),
                 target=one.hostname,
-                listeners=listeners(env.domain, controller.namespace if controller else ""),
+                listeners=listeners(controller.namespace if controller else ""),
                 by=f"edge.gateways.{name}",
             )
     yield from (_held(env, cluster, one) for one in objects if one.held.kind == "Gateway")
@@ -42,13 +42,12 @@ def gateways(env: Environment, tree: Tree, cluster: str, objects: tuple[Applied,
         yield Gateway(cluster, "kube-system", TRAEFIK, address, "lan", None, entries, "bootstrap.ingress")
 
 
-def listeners(domain: str, namespace: str) -> tuple[Listener, ...]:
+def listeners(namespace: str) -> tuple[Listener, ...]:
     """What this program's gateways listen for. A test holds it equal to the Gateways that are rendered."""
     certificate = ((namespace, WILDCARD_SECRET),)
     return (
         Listener("http", HTTP, 80, None, "Same"),
-        Listener("https", HTTPS, 443, f"*.{domain}", "All", (), certificate),
-        Listener("https-apex", HTTPS, 443, domain, "All", (), certificate),
+        Listener("https", HTTPS, 443, None, "All", (), certificate),
     )
 
 

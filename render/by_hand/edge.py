@@ -94,7 +94,7 @@ def gateways(plan: Plan, cluster: str) -> list[Step]:
     bodies = {"edge-envoy-proxy": manifests.envoy_proxy(chart.namespace, announced=plan.edge.announced)}
     bodies["edge-gateway-class"] = manifests.gateway_class(chart.namespace)
     for gateway in plan.edge.gateways:
-        bodies[f"edge-gateway-{gateway.name}"] = manifests.gateway(gateway, plan.domain, chart.namespace)
+        bodies[f"edge-gateway-{gateway.name}"] = manifests.gateway(gateway, chart.namespace)
     for gateway in plan.edge.gateways:
         bodies[f"edge-redirect-{gateway.name}"] = manifests.https_redirect(gateway, chart.namespace)
     rest, objects = applied(kubeconfig, cluster, bodies)

@@ -13,10 +13,10 @@ REPEATED = (
     *("gitops-metrics-unsigned", "route-inside-unpublished"),
     *("gitops-external-dns-missing", "gitops-external-dns-parted", "gitops-issuer-missing", "gitops-issuer-parted"),
     *("gitops-certificate-parted", "gitops-k8s-gateway-parted", "gitops-vpn-parted", "gitops-gateway-hops"),
+    *("argocd-known-hosts", "gitops-cilium-sockets"),
     *("gitops-namespace-missing", "policy-by-address"),
     *("storage-ceph-disks", "storage-class-default", "storage-local-folder", "storage-nfs-volume"),
     "storage-longhorn-parted",
-    "argocd-known-hosts",
 )
 """Codes of what stands in the folders and in the stack file alike, or follows from it."""
 

@@ -49,7 +49,8 @@ def unknown(given: Mapping[str, Any], known: Mapping[str, Any], where: str = "")
     """Keys that the chart neither has a default for nor reads: Helm takes them, and nothing comes of them."""
     for key, value in given.items():
         if key not in known:
-            yield from () if f".Values.{where}{key} " in templates() else (f"{where}{key}",)
+            read = (f".Values.{where}{key} ", f"${where}{key} ")  # the chart keeps some of its parts in a variable
+            yield from () if any(one in templates() for one in read) else (f"{where}{key}",)
         elif isinstance(value, Mapping) and isinstance(known[key], Mapping) and known[key] and key not in OPEN:
             yield from unknown(value, known[key], f"{where}{key}.")
 

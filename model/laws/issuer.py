@@ -34,7 +34,9 @@ def issuer_is_reached(env: Environment, tree: Tree) -> Iterator[Breach]:
     """Where cert-manager's namespace is closed on the way out, it may still ask Let's Encrypt, at port 443, and the
     resolvers that say whether its proof stands, at 53: else nothing is ever issued."""
     graph = arda(env, tree)
-    for _, chart in _charts(env, tree) if graph else ():
+    if graph is None:
+        return
+    for _, chart in _charts(env, tree):
         ground, pods = Traffic(graph).ground, Pods("cert-manager", chart.namespace, None, None)
         for port, whom in ((Port(443), "Let's Encrypt"), *((port, "resolvers outside") for port in _asked(chart))):
             found = verdict(ground, pods, "world", port)

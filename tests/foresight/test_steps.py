@@ -176,7 +176,8 @@ def edits_that_touch_all(lab: str) -> dict[str, Any]:
     after["network"]["resolvers"] = ["9.9.9.9"]
     workers = [name for name, node in after["cluster"]["nodes"].items() if node["role"] == "worker"]
     after["cluster"]["nodes"][workers[-1]]["state"] = "leaving"
-    after["storage"] = {}
+    systems = after["storage"]["systems"].items()
+    after["storage"] = {"systems": {name: one for name, one in systems if one["kind"] == "nfs"}}  # no disk of a node's
     return after
 
 

@@ -13,6 +13,9 @@ from rehearsal.world.errors import Refusal
 from rehearsal.world.kube_cluster import Body, Cluster
 from rehearsal.world.kube_sources import is_ready, ready, unready
 
+CONTROLLER = "helm-controller"
+"""Who installed a release that Helm knows of nobody else's."""
+
 
 def keep_releases(cluster: Cluster) -> None:
     """Every HelmRelease: what it waits for, then its release as it says."""
@@ -61,9 +64,12 @@ def _released(cluster: Cluster, found: Body) -> Body:
     if release is None or own != asked or _differs(release, wanted):
         try:
             act = kube_helm.install if release is None else kube_helm.upgrade
-            release = act(cluster, wanted, lambda: None)
+            made = act(cluster, wanted, lambda: None)
         except Refusal as refusal:
             return unready("InstallFailed" if release is None else "UpgradeFailed", refusal.message)
+        if release is None:
+            made["by"] = CONTROLLER
+        release = made
         found.setdefault("status", {})["lastReleased"] = asked
     chart = f"{release['chart']}@{release['version']}"
     did = "install" if release["revision"] == 1 else "upgrade"

@@ -19,6 +19,7 @@ from rehearsal.world import (
     kube_external_dns,
     kube_flux,
     kube_gateway,
+    kube_releases,
     kube_secrets,
     kube_services,
     kube_tunnel,
@@ -155,7 +156,8 @@ class Kubernetes:
 
 def leftovers(cluster: Cluster) -> list[str]:
     """``<cluster>/helm-release/<namespace>/<name>`` and ``<cluster>/object/<Kind>/[<namespace>/]<name>``."""
-    found = [f"{cluster.name}/helm-release/{key}" for key in cluster.releases]
+    ours = [key for key, release in cluster.releases.items() if release.get("by") != kube_releases.CONTROLLER]
+    found = [f"{cluster.name}/helm-release/{key}" for key in ours]
     for body in cluster.written_by(PROGRAM):
         metadata = body["metadata"]
         place = [metadata["namespace"], metadata["name"]] if metadata.get("namespace") else [metadata["name"]]

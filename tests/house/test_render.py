@@ -42,9 +42,7 @@ def test_nothing_in_it_is_secret(lab: str) -> None:
     for path, text in files(shipped_plan(lab)).items():
         text = text.replace("password = @PASSWORD@\n", "")  # what the watcher's own install.sh fills in
         text = text.replace("onepassword", "").replace("1password", "")  # a product's name
-        text = re.sub(
-            r"--from-file=\S+", "", text
-        )  # which file a Secret's key is in
+        text = re.sub(r"--from-file=\S+", "", text)  # which file a Secret's key is in
         # A Pi's seed carries scripts that speak of passwords and tokens: tests/render/test_cloud_init.py judges those
         speaks = path.endswith((".values.yaml", "user-data", "-pi-seed.yaml"))
         assert not [word for word in (KEYS if speaks else KEYS + WORDS) if word in text], path

@@ -35,7 +35,15 @@ class Life:
         self._staging = Staging(None)
 
     def lab(self) -> Lab:
-        return Lab(self.name, self.file, ROOT / "gitops", ROOT / "__main__.py", self.name)
+        own = self.folder / "gitops"
+        return Lab(self.name, self.file, own if own.exists() else ROOT / "gitops", ROOT / "__main__.py", self.name)
+
+    def folders(self) -> Path:
+        """Folders of its own, as the repository's are, for an edit of them."""
+        own = self.folder / "gitops"
+        if not own.exists():
+            shutil.copytree(ROOT / "gitops", own)
+        return own
 
     def risen(self) -> Self:
         """After its first `up`, which takes its time: a module's tests go on from copies of one."""

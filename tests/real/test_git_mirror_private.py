@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from http.server import ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,7 +131,8 @@ def over_https(tmp_path: Path, upstream: Upstream) -> Iterator[Mirror]:
             self.end_headers()
             return False
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Asking)
+    handler: Any = Asking
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     mirror = Mirror(tmp_path / "mirror", f"http://127.0.0.1:{server.server_port}/iluvatar.git")
     (mirror.folder / "key").mkdir(parents=True)

@@ -64,7 +64,7 @@ def argo_cd(root: Path, url: str, *, known: str = KNOWN, labelled: bool = True, 
     ],
     ids=["ssh", "port", "https"],
 )
-def test_argo_cd_is_let_in_with_what_opens_the_repository(tmp_path: Path, url: str, given: dict[str, str]) -> None:
+def test_argo_cd_is_let_in_with_what_opens_the_repository(tmp_path: Path, url: str, given: dict[str, Any]) -> None:
     assert argo_cd(tmp_path, url, **given) is None
 
 
@@ -96,7 +96,7 @@ def test_argo_cd_believes_no_server_that_it_does_not_know(tmp_path: Path, known:
 
 
 @pytest.mark.parametrize("shown", [{}, {"username": "git", "password": "another"}, {"password": TOKEN}])
-def test_argo_cd_without_the_right_token_is_not_let_in(tmp_path: Path, shown: dict[str, str]) -> None:
+def test_argo_cd_without_the_right_token_is_not_let_in(tmp_path: Path, shown: dict[str, Any]) -> None:
     assert "authentication required" in (argo_cd(tmp_path, HTTPS, **shown) or "")
 
 
@@ -116,7 +116,7 @@ def mirror(url: str, *, known: str = KNOWN, again: bool = False, **files: str) -
 @pytest.mark.parametrize(
     ("url", "files"), [(SSH, {"ssh-privatekey": RIGHT.private}), (HTTPS, {"username": "git", "password": TOKEN})]
 )
-def test_the_mirror_is_let_in_with_what_opens_the_repository(url: str, files: dict[str, str]) -> None:
+def test_the_mirror_is_let_in_with_what_opens_the_repository(url: str, files: dict[str, Any]) -> None:
     done = mirror(url, **files)
     assert done.code == 0, done.stderr
 
@@ -133,7 +133,7 @@ def test_the_mirror_is_let_in_with_what_opens_the_repository(url: str, files: di
         (HTTPS, {"username": "git", "password": "another"}, f"Authentication failed for '{HTTPS}/'"),
     ],
 )
-def test_the_mirror_that_is_not_let_in_says_why_and_has_nothing(url: str, given: dict[str, str], words: str) -> None:
+def test_the_mirror_that_is_not_let_in_says_why_and_has_nothing(url: str, given: dict[str, Any], words: str) -> None:
     done = mirror(url, **given)
     assert done.code == 1
     assert f"{url} did not answer as a repository: " in done.stderr

@@ -39,18 +39,18 @@ def test_bgp_reaches_its_neighbours_with_what_is_announced() -> None:
 
 def test_a_gateway_serves_its_domain_and_every_name_below_it() -> None:
     plan = shipped_plan("homelab").edge
-    spec = manifests.gateway(plan.gateways[0], plan.domain, "networking")["spec"]
+    spec = manifests.gateway(plan.gateways[0], "networking")["spec"]
     first = plan.gateways[0]
     named = {"lbipam.cilium.io/ips": first.address, "coredns.io/hostname": first.hostname}
     assert spec["infrastructure"]["annotations"] == named
-    hosts = {listener.get("hostname") for listener in spec["listeners"] if listener["protocol"] == "HTTPS"}
-    assert hosts == {"example.com", "*.example.com"}
+    secure = [listener for listener in spec["listeners"] if listener["protocol"] == "HTTPS"]
+    assert [listener.get("hostname") for listener in secure] == [None], "its certificate has the names"
 
 
 def test_only_public_gateways_are_external_dns() -> None:
     """external-dns publishes what comes in by a gateway with its label: what is the LAN's alone is never among it."""
     plan = shipped_plan("pitower").edge
-    bodies = [manifests.gateway(gateway, plan.domain, "networking")["metadata"] for gateway in plan.gateways]
+    bodies = [manifests.gateway(gateway, "networking")["metadata"] for gateway in plan.gateways]
     labels = {body["name"]: body.get("labels") for body in bodies}
     assert labels == {"envoy-external": {"external-dns.alpha.kubernetes.io/enabled": "true"}, "envoy-internal": None}
     assert bodies[0]["annotations"] == {"external-dns.alpha.kubernetes.io/target": "external.example.com"}
@@ -68,5 +68,5 @@ def test_behind_a_vpn_gateways_of_a_cluster_that_answers_directly_do_not() -> No
     mode = "service.cilium.io/forwarding-mode"
     for lab, wanted in (("pitower", "snat"), ("homelab", None)):
         plan = shipped_plan(lab).edge
-        specs = [manifests.gateway(gateway, plan.domain, "networking")["spec"] for gateway in plan.gateways]
+        specs = [manifests.gateway(gateway, "networking")["spec"] for gateway in plan.gateways]
         assert {spec["infrastructure"]["annotations"].get(mode) for spec in specs} == {wanted}

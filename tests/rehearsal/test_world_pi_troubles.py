@@ -209,7 +209,7 @@ def test_a_vala_without_its_nvme_still_runs_the_cluster_that_it_made() -> None:
 def test_a_vala_without_its_nvme_makes_no_cluster_for_it_may_have_made_one_before() -> None:
     world = a_lab(None, Fault("disk", "host/vala-1/nvme", message="absent"))
     reach(world)
-    assert f"{NVME} is not mounted" in _failed(world, "ilmarin-k3s")
+    assert f"{NVME} is not mounted" in _failed(world, "ilmarin-k3s", "vala-1")
 
 
 def test_a_pi_that_is_told_to_remember_elsewhere_is_refused() -> None:

@@ -111,6 +111,7 @@ def ssh_site(folder: Path, require_tool: Callable[[str], str]) -> Iterator[Site]
         made.run("", "sh", "-c", "cp /usr/bin/env /run/bin/sudo; chmod 755 /run/bin/*; chmod 4755 /run/bin/sudo")
         made.run("", "sh", "-c", ": >/run/asked; chmod 666 /run/asked")  # dash gives up what such a `sudo` gave it
         made.run("", "sh", "-c", f"mkdir -p /run/sshd /run/cut {NVME_MOUNT}; mount -t tmpfs nvme {NVME_MOUNT}")
+        made.write("/etc/ilmarin/node.env", f"NODE={plan.nodes[0].name}\nK3S_VERSION={plan.k3s}\n")  # as cloud-init did
         made.write("/etc/ssh/sshd_config.d/00-ilmarin.conf", SSHD.format(user=plan.user))
         made.write("/etc/ssh/sshd_config.d/99-test.conf", f"SetEnv PATH={PATH}\nPidFile none\n")
         found.new_key()

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,12 @@ def without(life: Life, node: str) -> None:
                 supply["feeds"] = [one for one in supply["feeds"] if one != node]
 
     life.edited(edit)
+    if life.name == "turing":  # Ceph's list is the folders'
+        file = life.folders() / "turing/rk1/configs/ceph/release.yaml"
+        disk = rf" +- name: {node}\n +devices:\n +- .*\n"
+        text, times = re.subn(disk, "", file.read_text())
+        assert times == 1
+        file.write_text(text)
 
 
 def cluster(life: Life) -> tuple[list[str], set[str]]:

@@ -47,7 +47,8 @@ def edited(environment: dict[str, Any]) -> dict[str, Any]:
         gateway["address"] = _free(environment, str(cluster["load_balancer_pool"]))
     if edge.get("cloudflare") and edge.get("gateways"):
         records = edge.setdefault("records", [])
-        for record in records[-1:]:
+        # Not a wildcard: what routes are called hangs on it
+        for record in [one for one in records if not one["name"].startswith("*")][-1:]:
             record["name"] = f"{_MARK}-instead.{changed['domain']}"
         records.append({"name": f"{_MARK}.{changed['domain']}", "target": next(iter(edge["gateways"]))})
     return changed

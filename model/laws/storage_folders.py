@@ -119,9 +119,9 @@ def _disks(env: Environment, file: str, path: str, system: StorageSystem, chart:
         yield Breach(path, message, "name nodes and devices, and say so")
     given = {str(mapping(one).get("name")): _devices(mapping(one)) for one in items(storage.get("nodes"))}
     wanted = {node: _device(env, node, system.disk or "") for node in holders(env, system)}
-    # Who leaves may be among them until it has left: Ceph mends what it held first
-    leaving = {name for name, node in env.cluster.nodes.items() if node.state == "leaving"} if env.cluster else set()
-    for node in sorted({*given, *wanted} - leaving) if not loose else ():
+    # Who leaves or is lost may be among them until its entry goes: Ceph mends what it held first
+    going = {name for name, node in env.cluster.nodes.items() if node.state != "member"} if env.cluster else set()
+    for node in sorted({*given, *wanted} - going) if not loose else ():
         disk, found = wanted.get(node), given.get(node)
         if found is None or node not in wanted:
             which = f"leaves {node} out" if found is None else f"takes disks of {node}, which is none of its nodes"

@@ -78,9 +78,19 @@ class Registry:
             raise
 
 
+def _shared_by(own: Path) -> set[Path]:
+    """The shared folders that the kustomizations below `own` take in."""
+    found = set()
+    for file in own.rglob("kustomization.yaml"):
+        told = yaml.safe_load(file.read_text())
+        named = [*(told.get("resources") or ()), *(told.get("components") or ())]
+        found |= {path for name in named if (path := (file.parent / name).resolve()).is_dir()}
+    return found
+
+
 @dataclass
 class Checkout:
-    """A clone of nothing but turing: its stack file and its folders, in a Git repository of their own."""
+    """A clone of nothing but turing: its stack file, its folders and what they share, in a repository of its own."""
 
     folder: Path
     host: str
@@ -91,7 +101,8 @@ class Checkout:
         self.folder.mkdir(parents=True)
         stack = {"config": {"iluvatar:environment": environment}}
         (self.folder / "Pulumi.turing.yaml").write_text(yaml.safe_dump(stack, sort_keys=False))
-        for file in sorted((ROOT / "gitops" / "turing").rglob("*")):
+        own = ROOT / "gitops" / "turing"
+        for file in sorted(file for folder in (own, *_shared_by(own)) for file in folder.rglob("*")):
             if file.is_file():
                 text = file.read_text().replace("oci.example.com", self.host)
                 self.write(str(file.relative_to(ROOT)), text)

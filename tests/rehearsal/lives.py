@@ -38,6 +38,11 @@ class Life:
         own = self.folder / "gitops"
         return Lab(self.name, self.file, own if own.exists() else ROOT / "gitops", ROOT / "__main__.py", self.name)
 
+    def approves(self, old: str, new: str) -> None:
+        """homelab's folders say that another node's kubelet gets a certificate, too."""
+        file = self.folders() / "homelab/arda/kube-system/kubelet-csr-approver/kustomization.yaml"
+        file.write_text(file.read_text().replace(f"|{old}|", f"|{old}|{new}|"))
+
     def folders(self) -> Path:
         """Folders of its own, as the repository's are, for an edit of them."""
         own = self.folder / "gitops"

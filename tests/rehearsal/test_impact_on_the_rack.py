@@ -1,5 +1,6 @@
 """What is foretold of an edit is what the real engine then does: fields, reboots, order, and what is left alone."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,13 @@ def _one_worker_leaves(data: dict[str, Any]) -> None:
     data["cluster"]["nodes"]["istari-3"]["state"] = "leaving"
 
 
+def _two_copies(life: Life) -> None:
+    """What the folders say of it, too."""
+    for file in (life.folders() / "homelab/arda/storage/longhorn").glob("*.yaml"):
+        text = re.sub(r"(ReplicaCount: )3", r"\g<1>2", file.read_text())
+        file.write_text(re.sub(r'(numberOfReplicas: )"3"', r'\g<1>"2"', text))
+
+
 def _names(data: dict[str, Any]) -> None:
     data["edge"]["records"][0]["name"] = "www.example.com"
     data["edge"]["gateways"]["envoy-internal"]["address"] = "192.168.1.230"
@@ -107,6 +115,10 @@ def configurations(life: Life) -> dict[str, list[dict[str, Any]]]:
 @pytest.mark.parametrize("edit", EDITS)
 def test_an_edit_does_what_was_foretold(edit: Edit, life: Life) -> None:
     before, journal = configurations(life), len(life.world().entries())
+    if edit is _one_more_worker:
+        life.approves("istari-3", "istari-4")
+    if edit is _one_worker_leaves:
+        _two_copies(life)
     edited = life.edited(edit)
     told = foretold(life, edited)
     run = life.run("up")

@@ -158,6 +158,7 @@ def test_who_was_cut_off_while_joining_goes_the_usual_way(where: str, living: Ca
 
         life.edited(add)
 
+    life.approves("istari-3", "istari-4")
     edit("member")
     life.cut_at(f"talos/*/create/{where}/arda-apply-istari-4")
     assert not life.run("up").well
@@ -248,7 +249,7 @@ def slow_and_edited(life: Life) -> None:
     faults = life.folder / "slow.json"
     faults.write_text(json.dumps({"faults": [{"kind": "slow", "where": "machine/*", "seconds": 300}]}))
     life._staging = Staging(faults)
-    life.edited(lambda environment: environment["cluster"].update(talos=REBOOTS))
+    life.edited(lambda environment: environment["cluster"]["talos"].update(REBOOTS))
 
 
 def test_an_edit_that_reboots_every_control_plane_breaks_nothing(living: Callable[[str], Life]) -> None:

@@ -12,6 +12,8 @@ from render import argocd
 from tests.labs import raw, tree
 
 SYSTEM = {"kube-system", "kube-public", "kube-node-lease", "default"}
+MADE = SYSTEM | {"argocd", "networking", "cert-manager", "home-automation", "longhorn-system", "personal-data"}
+"""What Kubernetes and `pulumi up` bring on Arda."""
 
 
 def env(lab: str) -> Environment:
@@ -32,11 +34,18 @@ def folder(category: str, namespace: str, note: str = "") -> Tree:
 
 
 def test_what_kubernetes_and_the_program_bring_is_closed_but_to_its_own_category() -> None:
-    assert limits("homelab", "arda") == {
-        "gitops": SYSTEM | {"networking"},
-        "kube-system": SYSTEM - {"kube-system"} | {"argocd", "networking"},
-        "networking": SYSTEM | {"argocd"},
+    own = {
+        "certificates": {"cert-manager"},
+        "games": set(),
+        "gitops": {"argocd"},
+        "home-automation": {"home-automation"},
+        "kube-system": {"kube-system"},
+        "networking": {"networking"},
+        "personal-data": {"personal-data"},
+        "sites": set(),
+        "storage": {"longhorn-system", "kube-system"},
     }
+    assert limits("homelab", "arda") == {category: MADE - named for category, named in own.items()}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +85,7 @@ def project(category: str) -> dict[str, Any]:
 def test_a_project_is_its_repository_s_and_lets_no_folder_write_its_own_limits() -> None:
     spec = project("gitops")["spec"]
     assert spec["sourceRepos"] == ["https://git-mirror.ainur.homelab.example.com/iluvatar.git"]
-    assert {one["namespace"] for one in spec["destinations"]} == {"*", "!networking", *(f"!{one}" for one in SYSTEM)}
+    assert {one["namespace"] for one in spec["destinations"]} == {"*", *(f"!{one}" for one in MADE - {"argocd"})}
     assert {"group": "argoproj.io", "kind": "AppProject"} in spec["namespaceResourceBlacklist"]
     assert {"group": "", "kind": "Node"} in spec["clusterResourceBlacklist"]
 

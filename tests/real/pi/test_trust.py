@@ -22,7 +22,7 @@ PKI = "/var/lib/ilmarin/pki"
 def vala(pi: Box, site: Served) -> Box:
     """The first Vala with its authority, and an API that has the namespace."""
     release(site, "v1.2.3+k3s1")
-    pi.settings({**VALA, "K3S_RELEASES": f"{site.url}/k3s"})
+    pi.settings({**VALA, "K3S_RELEASES": f"{site.url}/k3s", "NVME": "no"})
     for flag, text in {"synchronised": "yes\n", "ready": "ok", "namespace": ""}.items():
         pi.write(f"/run/{flag}", text)
     pi.works("pki")

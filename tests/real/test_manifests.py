@@ -18,12 +18,14 @@ CORE = {
 
 
 def patches(files: dict[str, str]) -> Iterator[str]:
-    """Files that are patches: a piece of an object, judged where a folder that takes it in is built."""
+    """Files that hold a piece of an object: patches, and what a component completes. `test_folders_build` judges what
+    they are built to."""
     for path, text in files.items():
         if path.endswith("kustomization.yaml"):
-            folder = path.removesuffix("kustomization.yaml")
-            told = yaml.safe_load(text).get("patches", ())
-            yield from (folder + one["path"] for one in told if "path" in one)
+            folder, told = path.removesuffix("kustomization.yaml"), yaml.safe_load(text)
+            yield from (folder + one["path"] for one in told.get("patches", ()) if "path" in one)
+            if told.get("components"):
+                yield from (folder + name for name in told.get("resources") or ())
 
 
 def committed(lab: str) -> Iterator[tuple[str, dict[str, Any]]]:

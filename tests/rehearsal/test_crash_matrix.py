@@ -33,7 +33,7 @@ ASKING = (
     "cloudflare/ZeroTrustTunnelCloudflared/create/after/edge-tunnel-homelab",
 )
 """Where a person is needed when an `up` was cut: always in the sample."""
-ASKING_AFTER_AN_EDIT = ("cloudflare/DnsRecord/delete/after/edge-record-wildcard-example-com",)
+ASKING_AFTER_AN_EDIT = ("cloudflare/DnsRecord/delete/after/edge-record-example-com",)
 ASKING_IN_A_DESTROY = ("cloudflare/DnsRecord/delete/after/edge-record-example-com",)
 """Cloudflare does not forgive a second delete, and its provider passes that on."""
 ASKING_WITHOUT_GITOPS = ("kubernetes/Release/update/midway/cilium-release",)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from model.app_secrets import SeededNamespace, SeedPlan, plan_seeds
+from model.app_secrets import AppSecret, SeededNamespace, SeedPlan, plan_seeds
 from model.fields import Name, Shape, Text
 from model.flux import LOGIN_SECRET, SOPS_SECRET, VERIFY_SECRET, Verify
 from model.onepassword import runs_connect
@@ -54,6 +54,12 @@ class Gitops(Shape):
     """Flux: the registry wants a login to pull, which is the secret `registryLogin`."""
     clusters: dict[Name, GitopsCluster] = Field(default_factory=dict)
     """By cluster name."""
+
+    @property
+    def app_secrets(self) -> tuple[AppSecret, ...]:
+        """Everything that the stack secret `appSecrets` must hold."""
+        seeds = [seed for one in self.clusters.values() for seed in plan_seeds(one.seeds)]
+        return tuple(one for seed in seeds for one in seed.secrets)
 
 
 MIRROR_APP = "git-mirror"

@@ -25,7 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
+from model.app_secrets import example
+from model.gitops import Gitops
 from rehearsal.keys import api_token, passphrase, ssh_key
 from rehearsal.stack_copy import Sealed, rack_copy, sealed_in
 from stacks.secrets import (
@@ -162,23 +165,12 @@ def project_file(text: str) -> str:
 
 
 def app_secrets(environment: Mapping[str, Any]) -> str:
-    """Something for every Secret that a lab seeds for its apps, whatever a person wrote there."""
-    clusters = _below(environment, "gitops", "clusters")
-    made: dict[str, dict[str, str]] = {}
-    for cluster in clusters:
-        seeds = _below(clusters, cluster, "seeds")
-        for namespace in seeds:
-            for name, keys in _below(seeds, namespace, "secrets").items():
-                named = [str(key) for key in keys] if isinstance(keys, list) else []
-                made[f"{namespace}/{name}"] = {key: passphrase() for key in named}
-    return yaml.safe_dump(made)
-
-
-def _below(mapping: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
-    found: Any = mapping
-    for step in path:
-        found = found.get(step) if isinstance(found, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    """Something for every Secret that a lab seeds for its apps; nothing where that part is no GitOps' yet."""
+    try:
+        gitops = Gitops.model_validate(environment.get("gitops"))
+    except ValidationError:
+        return example((), "")
+    return example(gitops.app_secrets, passphrase())
 
 
 def make_private(folder: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pulumi
 
 from model import repository
-from model.app_secrets import APPS, example, plan_seeds
+from model.app_secrets import APPS, example
 from model.cloudflare_tokens import PROGRAM, SOLVERS
 from model.document import SECRETS
 from model.environment import Environment
@@ -122,7 +122,7 @@ def needed(environment: Environment) -> tuple[SecretKey, ...]:
     elif gitops:
         wanted += [ONEPASSWORD_CREDENTIALS, ONEPASSWORD_TOKEN] * (gitops.secrets == "onepassword")
         wanted += [key for kind, key in REPOSITORY.items() if kind == gitops.credentials]
-    wanted += [APP_SECRETS] * (gitops is not None and any(one.seeds for one in gitops.clusters.values()))
+    wanted += [APP_SECRETS] * bool(gitops and gitops.app_secrets)
     return tuple(wanted)
 
 
@@ -153,9 +153,7 @@ def _told(key: SecretKey, environment: Environment) -> SecretKey:
     """The key, with a placeholder for each thing that the apps' secret must hold."""
     if key is not APP_SECRETS or environment.gitops is None:
         return key
-    seeds = [seed for one in environment.gitops.clusters.values() for seed in plan_seeds(one.seeds)]
-    every = tuple(each for seed in seeds for each in seed.secrets)
-    return replace(key, placeholder=example(every, "not set: this preview writes no Secret"))
+    return replace(key, placeholder=example(environment.gitops.app_secrets, "not set: this preview writes no Secret"))
 
 
 def read(key: SecretKey, config: pulumi.Config) -> pulumi.Output[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from model.app_secrets import example, plan_seeds
+from model.app_secrets import example
 from model.environment import Environment
 from model.plan import Plan, plan
 from model.tree import Tree
@@ -40,8 +40,7 @@ def tree(name: str) -> Tree:
 def app_secrets(value: str) -> str:
     """The stack secret `appSecrets`, with `value` for all that any shipped lab seeds."""
     labs = [Environment.model_validate(raw(name)).gitops for name in SHIPPED]
-    seeds = [seed for lab in labs if lab for one in lab.clusters.values() for seed in plan_seeds(one.seeds)]
-    return example(tuple(each for seed in seeds for each in seed.secrets), value)
+    return example(tuple(one for lab in labs if lab for one in lab.app_secrets), value)
 
 
 def planned(edited: dict[str, Any]) -> Plan:

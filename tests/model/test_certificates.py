@@ -1,12 +1,11 @@
 """The list of certificates: on the page, and of the shipped labs; `--snapshot-update` rewrites the page."""
 
-import re
-
 import pytest
 
 from model.certificates import certificates, markdown
 from model.environment import Environment
 from tests.labs import ROOT, SHIPPED, raw, tree
+from tests.pages import hold_fresh
 
 PAGE = ROOT / "docs" / "edge.md"
 
@@ -14,14 +13,7 @@ PAGE = ROOT / "docs" / "edge.md"
 @pytest.mark.parametrize("lab", SHIPPED)
 def test_the_page_lists_every_certificate(lab: str, pytestconfig: pytest.Config) -> None:
     wanted = markdown(certificates(Environment.model_validate(raw(lab)), tree(lab)))
-    part = re.compile(rf"(<!-- certificates: {lab} -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-    text = PAGE.read_text(encoding="utf-8")
-    if pytestconfig.getoption("update_snapshots"):
-        text = part.sub(lambda hit: f"{hit[1]}{wanted}\n{hit[3]}", text)
-        PAGE.write_text(text, encoding="utf-8")
-    found = part.search(text)
-    assert found, f"the page says nothing of {lab}"
-    assert found[2] == f"{wanted}\n", "pytest tests/model/test_certificates.py --snapshot-update writes it anew"
+    hold_fresh(PAGE, f"certificates: {lab}", wanted, pytestconfig)
 
 
 @pytest.mark.parametrize("lab", SHIPPED)
